@@ -1,0 +1,61 @@
+"""What the SQL files of a platform declare: models (`models/*.sql`) and queries (`queries/*.sql`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["dimension", "fact", "mart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key: `column` of the model holds the key of the model `table` (whose key is one column)."""
+
+    column: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A table that is one SELECT. Header lines of the file give everything but `name` and `sql`."""
+
+    name: str
+    """The file's stem, and the table's name in the warehouse."""
+    path: Path
+    description: str
+    """The first comment line."""
+    sql: str
+    """The SELECT as written, in DuckDB's dialect."""
+    line: int
+    """The line of the file on which the SELECT begins (1-based), for error messages."""
+    kind: Kind
+    key: tuple[str, ...]
+    history: Literal["versions"] | None = None
+    """`versions`: every version of a row is kept, with valid_from, valid_to and is_current."""
+    record: str | None = None
+    """With history: the name of the surrogate key of a version; `<model>_record_id` unless given."""
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a query, `$name` in its SQL."""
+
+    name: str
+    type: str
+    default: str | None = None
+    """An SQL expression, or None where the parameter must be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question: one SELECT with parameters, bound and never pasted."""
+
+    name: str
+    path: Path
+    description: str
+    sql: str
+    line: int
+    parameters: tuple[Parameter, ...] = field(default=())

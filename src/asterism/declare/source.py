@@ -1,0 +1,43 @@
+"""Sources: what a platform pulls from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A PostgreSQL database that is polled for changes. Nothing is written to it.
+
+    `url` may hold `${VAR}`. Every table of `schema` is pulled but those in `exclude`, or only those in `include` where
+    that is given. `changed_at` names a column that writers are meant to keep current (`last_updated`): where a table is
+    large and that column is indexed, it narrows a poll; it is never trusted alone.
+
+    Delivery: at least once from the source, exactly once in the warehouse.
+    """
+
+    url: str
+    schema: str = "public"
+    include: tuple[str, ...] | list[str] = ()
+    exclude: tuple[str, ...] | list[str] = ()
+    changed_at: str = "last_updated"
+    chunk_rows: int = 500_000
+    """Rows a chunk of the initial load; bounds memory."""
+
+
+Source = Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A source, the schema of the warehouse its tables land in, and how often it is asked.
+
+    `into` names the source everywhere: in the ledger, the lake and on the command line.
+    """
+
+    source: Source
+    into: str
+    every: timedelta
+    reconcile: timedelta
+    """How often all keys are compared, which finds deletions."""

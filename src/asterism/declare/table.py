@@ -1,0 +1,29 @@
+"""A table and its columns, as every part of Asterism speaks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `type` is DuckDB's name of the type (`INTEGER`, `DECIMAL(10,2)`, `VARCHAR`, `TIMESTAMP`, `INTEGER[]`)."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: `name` is `schema.table`, or `table` alone in the warehouse's own schema; `key` identifies a row."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)

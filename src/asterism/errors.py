@@ -1,0 +1,97 @@
+"""Everything that Asterism raises on purpose.
+
+    AsterismError              exit code 1: the work failed
+    ├── ProjectError           exit code 2: the platform's files are wrong (carries every problem at once)
+    ├── UsageError             exit code 2: the command was given something it cannot take
+    ├── SourceError            a source is down, refuses us, or holds what cannot be pulled
+    ├── EngineError            the warehouse is down or refuses a statement
+    ├── LakeError              the lake cannot be read or written
+    ├── ModelError             a model cannot be refreshed; it is held at its last good state
+    ├── LockedError            another process holds the platform
+    └── VerificationError      what is stored differs from what the models say
+
+A message has three parts: the object, the fact, the next action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class AsterismError(Exception):
+    """Base of the tree. `subject` names the object, `fact` says what is so, `remedy` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, subject: str, fact: str, remedy: str = "") -> None:
+        self.subject = subject
+        self.fact = fact
+        self.remedy = remedy
+        super().__init__(subject, fact, remedy)
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.fact}"
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a platform's files."""
+
+    where: str
+    """The file, relative to the project where it can be, with `:line` where a line is known."""
+    fact: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.fact}"
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+class ProjectError(AsterismError):
+    """The platform's files are wrong. `problems` holds all of them, in the order of file and line."""
+
+    exit_code = 2
+
+    def __init__(self, project: Path | str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        count = len(problems)
+        super().__init__(str(project), f"{count} problem{'' if count == 1 else 's'}")
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class UsageError(AsterismError):
+    """The command was given something it cannot take."""
+
+    exit_code = 2
+
+
+class SourceError(AsterismError):
+    """A source is down, refuses us, or holds what cannot be pulled. `transient` says whether a retry may help."""
+
+    def __init__(self, subject: str, fact: str, remedy: str = "", *, transient: bool = False) -> None:
+        super().__init__(subject, fact, remedy)
+        self.transient = transient
+
+
+class EngineError(AsterismError):
+    """The warehouse is down or refuses a statement."""
+
+
+class LakeError(AsterismError):
+    """The lake cannot be read or written: a full disk, a missing bucket, a denied key."""
+
+
+class ModelError(AsterismError):
+    """A model cannot be refreshed; it and its descendants are held at their last good state."""
+
+
+class LockedError(AsterismError):
+    """Another process holds the platform."""
+
+
+class VerificationError(AsterismError):
+    """What is stored differs from what the models say."""

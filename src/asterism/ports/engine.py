@@ -1,0 +1,55 @@
+"""Engine: a SQL database that holds the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from asterism.declare.table import Column
+from asterism.ports.arrow import ArrowStream
+
+
+class Engine(Protocol):
+    """One connection to the warehouse, used by one thread at a time.
+
+    SQL is in the engine's own dialect with parameters `$1`, `$2` …; translating to it is the caller's work. Statements
+    outside `transaction` commit by themselves. Every method raises `EngineError` with the engine's message.
+    """
+
+    dialect: str
+    """sqlglot's name of the dialect."""
+    enforces_keys: bool
+    """Whether tables are given primary and foreign keys. False where they would cost more than they give."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit on a clean exit, roll everything back (DDL and temporary tables too) on an exception. Not nested."""
+        ...
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; answer the number of rows it touched, or -1 where the engine does not say."""
+        ...
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one SELECT whose result is small; Python values, decimals as Decimal, times with a zone as UTC."""
+        ...
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """Run one SELECT; stream its result in bounded memory. Valid until the next call on this engine."""
+        ...
+
+    def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:
+        """Append a stream to `table`, created with `columns` where it does not exist; answer the number of rows.
+
+        The stream's columns are matched by name and cast to `columns`' types: text to a decimal, say. A value that does
+        not fit raises; nothing is rounded or cut in silence.
+        """
+        ...
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table or view, types in DuckDB's names; empty where there is no such table."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection. Repeating it does nothing."""
+        ...

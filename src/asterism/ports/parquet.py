@@ -1,0 +1,22 @@
+"""Parquet: the lossless form in which batches are landed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from asterism.declare.table import Column
+from asterism.ports.arrow import ArrowStream
+
+
+class Parquet(Protocol):
+    """Reads and writes Parquet files on the local disk, in bounded memory."""
+
+    def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
+        """Write a stream, cast to `columns`, to `path`; answer the number of rows. Raises `LakeError`, leaving no file."""
+        ...
+
+    def read(self, paths: Sequence[Path]) -> ArrowStream:
+        """Stream files of one shape, one after the other; a column that an older file lacks is NULL."""
+        ...
