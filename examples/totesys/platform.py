@@ -1,0 +1,16 @@
+"""totesys: an operational PostgreSQL database becomes three star schemas that share their dimensions."""
+
+from asterism import Platform
+from asterism.sources import Postgres
+from totesys_simulator import live, prepare
+
+platform = Platform("totesys")
+
+totesys = platform.pull(
+    Postgres("${TOTESYS_URL}", schema="public", exclude=["_prisma_migrations"]),
+    into="totesys",
+    every="1s",
+    reconcile="1m",
+)
+
+platform.simulator(totesys, prepare=prepare)(live)
