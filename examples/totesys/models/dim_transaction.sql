@@ -1,0 +1,5 @@
+-- A sale or a purchase, as payments refer to it; an order that has been deleted is no longer named.
+-- kind: dimension
+-- key: transaction_id
+select transaction_id, transaction_type, sales_order_id, purchase_order_id
+from totesys.transaction

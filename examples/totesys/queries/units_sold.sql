@@ -1,0 +1,11 @@
+-- How many units were sold in a month: last month, unless a day of another is given.
+-- param: month date = current_date - interval 1 month
+select
+    cast(date_trunc('month', cast($month as date)) as date) as month,
+    count(*) as orders,
+    coalesce(sum(units_sold), 0) as units_sold
+from fact_sales_order
+where
+    is_current
+    and created_date >= date_trunc('month', cast($month as date))
+    and created_date < date_trunc('month', cast($month as date)) + interval 1 month
