@@ -1,0 +1,72 @@
+# Everything sets itself up from a plain python3 >= 3.11, with uv where it is there and pip otherwise.
+#   make demo   a platform end to end: install, fill a real PostgreSQL, pull, stream a day through, ask
+#   make test   all tests, with coverage
+#   make check  ruff, mypy, import contracts, known vulnerabilities
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+FUZZ_SECONDS ?= 60
+PYTEST_WORKERS ?= 2
+
+.PHONY: demo test check fuzz soak bench lock format clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/python examples/totesys/demo.py
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit requirements/runtime.txt
+
+fuzz: $(VENV)/.dev
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m fuzz --timeout=0
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m soak --timeout=0
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Pins without index lines; needs uv. `uv pip compile` reads what is written, so a version moves only with UPGRADE=1.
+LOCK = uv pip compile pyproject.toml --extra embedded --universal --python-version 3.11 --generate-hashes \
+       --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(if $(UPGRADE),--upgrade)
+lock:
+	$(LOCK) --group build --output-file requirements/runtime.txt
+	$(LOCK) --group build --group dev --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+
+# A stamp tells that an environment holds what the pins say: the second call of anything starts at once.
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@$(MAKE) --no-print-directory install PINS=requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@$(MAKE) --no-print-directory install PINS=requirements/dev.txt
+	@touch $@ $(VENV)/.runtime
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Asterism needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1): make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { command -v uv >/dev/null && uv venv --python "$$(command -v $(PYTHON))" $(VENV); }
+
+.PHONY: install
+install:
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(PINS) && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(PINS) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi

@@ -1,0 +1,1 @@
+"""The one place where a URI's scheme, or a declaration, becomes an adapter."""
