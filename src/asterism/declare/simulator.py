@@ -15,9 +15,10 @@ from asterism.declare.source import Source
 class Transaction:
     """What a simulated user of a database does: statements that commit together.
 
-    Each statement is SQL of the source with `$1`, `$2` … and one tuple of values a row: all rows of one statement have
-    the same types. `at` is simulated time (naive, UTC). The transaction commits `hold` later than its statements ran
-    (simulated time too): a late commit, while others begin and end.
+    Each statement is SQL of the source with `$1`, `$2` … and runs once a row of values: `((),)` for one that has none.
+    All rows of one statement have the same types; a list is an array. `at` is simulated time (naive, UTC). The
+    transaction commits `hold` later than its statements ran (simulated time too): a late commit, while others begin and
+    end.
     """
 
     at: datetime
@@ -27,7 +28,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What a simulator is told of the database it lives in: `rows(sql)` reads what is there (empty list for none)."""
+    """What a simulator is told of the database it lives in: `rows(sql)` reads what is committed, numerics as text."""
 
     rows: Callable[[str], list[tuple[Any, ...]]]
 
@@ -36,7 +37,7 @@ class Database:
 class Simulator:
     """A function of (random, database) to the transactions of the simulated life, in the order of `at`.
 
-    `prepare` makes the database where it is empty: it gives SQL scripts and rows, and runs before the first transaction.
+    `prepare` makes the database where it is empty: it is asked before each life, and gives nothing where one stands.
     """
 
     name: str
