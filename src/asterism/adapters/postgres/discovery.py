@@ -1,0 +1,176 @@
+"""What a PostgreSQL schema holds: tables, their keys, their columns, and how each is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from asterism.adapters.postgres.fields import Declared, carried, quoted
+from asterism.adapters.postgres.session import Session
+from asterism.declare.source import Postgres
+from asterism.declare.table import Column, Table
+from asterism.errors import SourceError
+
+TABLES = (Path(__file__).parent / "sql" / "tables.sql").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column and how it is read."""
+
+    name: str
+    type: str
+    """In DuckDB's words."""
+    sql: str
+    """Its value, `t` being the table."""
+    declared: str
+    """PostgreSQL's type, for casts of key values."""
+    note: str
+    """What makes its values: where this changes, rows differ though none was written."""
+    labels: frozenset[str]
+    """An enum's labels, with their ids."""
+    nullable: bool
+    comment: str
+    comparable: bool
+    """Whether its own operators order it the same under any search_path; else it is compared as text."""
+
+    @property
+    def column(self) -> str:
+        """The column itself, of the table `t`."""
+        return f"t.{quoted(self.name)}"
+
+    @property
+    def ordered(self) -> str:
+        """The expression by which a key column is ordered and compared."""
+        return self.column if self.comparable else f"{self.column}::text"
+
+    def value(self, setting: str) -> str:
+        """The value of key that a setting of the transaction holds as text."""
+        return f"current_setting('{setting}')::{self.declared if self.comparable else 'text'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table that is pulled."""
+
+    schema: str
+    name: str
+    oid: int
+    files: str
+    """A fingerprint of where its rows are stored."""
+    partitioned: bool
+    estimate: int
+    """About how many rows it has."""
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    changed_at: str | None
+    """The column that writers keep current, where it is a time and indexed."""
+
+    @property
+    def source(self) -> str:
+        """The table in a FROM clause, called `t`: a partitioned one with its partitions, a parent without its children."""
+        only = "" if self.partitioned else "only "
+        return f"{only}{quoted(self.schema)}.{quoted(self.name)} as t"
+
+    @property
+    def lock(self) -> str:
+        """The table in a LOCK statement."""
+        only = "" if self.partitioned else "only "
+        return f"{only}{quoted(self.schema)}.{quoted(self.name)}"
+
+    @property
+    def key_fields(self) -> tuple[Field, ...]:
+        """The key's columns, in the key's order."""
+        by_name = {field.name: field for field in self.fields}
+        return tuple(by_name[name] for name in self.key)
+
+    def select(self, where: str = "", fields: Iterable[Field] | None = None) -> str:
+        """The SELECT that carries its rows, or those of `where`, or only some columns."""
+        columns = ", ".join(f"{field.sql} as {quoted(field.name)}" for field in fields or self.fields)
+        return f"select {columns} from {self.source}{' where ' + where if where else ''}"
+
+    def table(self, into: str) -> Table:
+        """The table as the rest of the house speaks of it."""
+        columns = tuple(Column(f.name, f.type, f.nullable and f.name not in self.key, f.comment) for f in self.fields)
+        return Table(f"{into}.{self.name}", columns, self.key)
+
+
+def discover(session: Session, declaration: Postgres, name: str) -> tuple[Relation, ...]:
+    """The tables that `declaration` asks for, by name. Raises `SourceError` with everything that is in their way."""
+    found = session.described(TABLES, (declaration.schema, declaration.changed_at))
+    tables = [(table, list(columns)) for table, columns in groupby(found, key=lambda row: str(row["name"]))]
+    wanted = _wanted(declaration, name, {table for table, _ in tables})
+    obstacles = [why for table, columns in tables if table in wanted for why in _obstacles(table, columns[0])]
+    if obstacles:
+        raise SourceError(name, f"{len(obstacles)} tables cannot be pulled" if obstacles[1:] else "a table cannot be pulled",
+                          "\n  ".join(obstacles))
+    return tuple(_relation(declaration, table, columns) for table, columns in tables if table in wanted)
+
+
+def _wanted(declaration: Postgres, name: str, there: Collection[str]) -> set[str]:
+    if missing := set(declaration.include) - set(there):
+        raise SourceError(
+            name,
+            f"schema {declaration.schema!r} has no table {', '.join(sorted(missing))}",
+            f"It has {', '.join(sorted(there)) or 'none that this role may see'}: correct `include`.",
+        )
+    wanted = (set(declaration.include) or set(there)) - set(declaration.exclude)
+    if not wanted:
+        raise SourceError(
+            name,
+            f"schema {declaration.schema!r} has no table to pull",
+            "Correct `schema` and `exclude`, or create the tables; the role of the URL needs USAGE on the schema.",
+        )
+    return wanted
+
+
+def _obstacles(table: str, row: dict[str, Any]) -> Iterable[str]:
+    if not row["allowed"]:
+        yield f"{table}: permission denied. GRANT SELECT on it to the role of the URL, or exclude it."
+    if row["is_foreign"]:
+        yield f"{table}: a partition is a foreign table, which does not say what changed. Exclude it."
+    if not row["key"]:
+        yield (
+            f"{table}: it has no key. Add a primary key (or a unique index over columns that are NOT NULL), or exclude it."
+        )
+
+
+def _relation(declaration: Postgres, table: str, columns: list[dict[str, Any]]) -> Relation:
+    first = columns[0]
+    fields = tuple(_field(f"{declaration.schema}.{table}", row) for row in columns if row["column"] is not None)
+    timed = {f.name for f in fields if f.type.startswith("TIMESTAMP") and not f.type.endswith("[]")}
+    usable = first["changed_at_indexed"] and declaration.changed_at in timed
+    return Relation(
+        schema=declaration.schema,
+        name=table,
+        oid=first["oid"],
+        files=first["files"],
+        partitioned=first["partitioned"],
+        estimate=first["estimate"],
+        fields=fields,
+        key=tuple(first["key"]),
+        changed_at=declaration.changed_at if usable else None,
+    )
+
+
+def _field(table: str, row: dict[str, Any]) -> Field:
+    declared = Declared(row["typmod"], row["ndims"], row["type"], row["kind"], row["element"], row["element_kind"])
+    column = f"t.{quoted(row['column'])}"
+    kind, sql = carried(declared, column, f"{table}.{row['column']}")
+    generated = row["generated"] or ""
+    made = hashlib.sha256(generated.encode()).hexdigest()[:12] if generated else ""
+    return Field(
+        name=row["column"],
+        type=kind,
+        sql=sql,
+        declared=row["declared"],
+        note=f"{row['number']}:{row['typid']}:{made}",
+        labels=frozenset(row["labels"] or ()),
+        nullable=not row["not_null"],
+        comment=row["comment"],
+        comparable=row["type"] is not None or row["kind"] == "e",
+    )

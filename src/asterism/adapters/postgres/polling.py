@@ -1,0 +1,137 @@
+"""One poll: which rows of which tables are read, why, and where the next poll begins. Decides only; reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from asterism.adapters.postgres.cursor import Position, Shape
+from asterism.adapters.postgres.discovery import Relation
+from asterism.adapters.postgres.fields import quoted
+from asterism.adapters.postgres.snapshot import Snapshot, changed, settings_since
+
+LARGE = 100_000
+"""Rows from which a poll leans on an index of the column that writers keep current."""
+_LOOKBACK = timedelta(minutes=15)
+_WESTERNMOST = timedelta(hours=12)
+# A time without a zone is in the writer's zone, which may be that far behind UTC.
+_HALF_OF_ALL_IDS = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Rows of one table to be read: those of `where`, all of them where it is empty."""
+
+    relation: Relation
+    where: str = ""
+    keys: bool = False
+    """Whether all keys are read as well."""
+    needed: bool = True
+    """False where it is not known yet whether any row is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a poll reads, the settings its conditions refer to, and the position after it."""
+
+    readings: tuple[Reading, ...]
+    settings: dict[str, str]
+    position: Position
+    notices: tuple[str, ...]
+
+
+def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ...], *, reconcile: bool) -> Poll:
+    """What a poll at `snapshot` has to read to miss nothing since `position`."""
+    notices: list[str] = []
+    mistrust = mistrusted(position, snapshot)
+    if mistrust is not None:
+        notices.append(f"all tables are read again: {mistrust}")
+    reconcile = reconcile or mistrust is not None or (position.load is not None and position.load.done)
+    readings = []
+    for relation in relations:
+        drift = list(_drift(position.tables.get(relation.name), relation))
+        again = [why for why, whole in drift if whole]
+        if position.tables:
+            notices += [f"{relation.name}: {why}{'; it is read again' if whole else ''}" for why, whole in drift]
+        if again or mistrust is not None:
+            readings.append(Reading(relation, keys=True))
+        elif reconcile:
+            readings.append(Reading(relation, changed("reconciled" if _bounded(relation) else "horizon"), keys=True))
+        elif snapshot.xmax > position.xmin:
+            readings.append(Reading(relation, _condition(position, relation), needed=False))
+    for gone in sorted(position.tables.keys() - {relation.name for relation in relations}):
+        notices.append(f"{gone}: no longer at the source, or excluded; the warehouse keeps its rows")
+    following = position.after(snapshot, relations, reconciled=reconcile)
+    return Poll(tuple(readings), _settings(position, snapshot), following, tuple(notices))
+
+
+def mistrusted(position: Position, snapshot: Snapshot) -> str | None:
+    """Why transaction ids of the position say nothing in this snapshot, or None where they do."""
+    if snapshot.system != position.system:
+        return "another database cluster answers (its system identifier changed)"
+    if snapshot.database != position.database:
+        return "the database was made anew (its oid changed)"
+    if snapshot.standby != position.standby:
+        return "a standby answers in place of a primary" if snapshot.standby else "the standby was promoted"
+    if snapshot.timeline != position.timeline:
+        return f"the server was restored or failed over (timeline {position.timeline} became {snapshot.timeline})"
+    if snapshot.xmax < position.xmax:
+        return "the server went back in time (its transaction ids are lower than they were)"
+    if snapshot.xmax - min(position.xmin, position.reconciled) >= _HALF_OF_ALL_IDS:
+        return "the last poll is so long ago that transaction ids have wrapped around"
+    return None
+
+
+def _drift(known: Shape | None, relation: Relation) -> Iterator[tuple[str, bool]]:
+    """How a table differs from what was known of it, and whether rows can differ for it without a new xmin."""
+    if known is None:
+        yield "a new table", True
+        return
+    now = Shape.of(relation)
+    if now.oid != known.oid:
+        yield "the table was dropped and made anew", True
+        return
+    if now.key != known.key:
+        yield f"the key is ({', '.join(now.key)}), it was ({', '.join(known.key)})", True
+    for name, (kind, note) in now.columns.items():
+        if name not in known.columns:
+            yield f"column {name} appeared ({kind})", True
+        elif known.columns[name][0] != kind:
+            yield f"the type of column {name} is {kind}, it was {known.columns[name][0]}", True
+        elif known.columns[name][1] != note:
+            yield f"column {name} is declared anew", True
+    for name in known.columns.keys() - now.columns.keys():
+        yield f"column {name} is gone; the warehouse keeps what it had", False
+    if set(known.labels) - set(now.labels):
+        yield "labels of an enum were renamed", True
+    if now.files != known.files:
+        yield "the table was truncated or rewritten, or its partitions changed", True
+
+
+def _bounded(relation: Relation) -> bool:
+    return relation.changed_at is not None and relation.estimate > LARGE
+
+
+def _condition(position: Position, relation: Relation) -> str:
+    """The rows since the horizon; of a large table with an index that helps, those that also say so themselves."""
+    condition = changed("horizon")
+    if not _bounded(relation) or position.written_after(_LOOKBACK) is None:
+        return condition
+    kind = next(field.type for field in relation.fields if field.name == relation.changed_at)
+    column = f"t.{quoted(str(relation.changed_at))}"
+    since = (
+        "current_setting('asterism.since')::timestamptz"
+        if kind.endswith("ZONE")
+        else "current_setting('asterism.since_anywhere')::timestamp"
+    )
+    return f"({column} >= {since} or {column} is null) and {condition}"
+
+
+def _settings(position: Position, snapshot: Snapshot) -> dict[str, str]:
+    settings = settings_since("horizon", position.xmin, snapshot.xmax)
+    settings |= settings_since("reconciled", position.reconciled, snapshot.xmax)
+    if since := position.written_after(_LOOKBACK):
+        settings["asterism.since"] = f"{since.isoformat()}+00"
+        settings["asterism.since_anywhere"] = (since - _WESTERNMOST).isoformat()
+    return settings

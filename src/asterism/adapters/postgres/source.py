@@ -1,0 +1,123 @@
+"""A PostgreSQL database as a source: polled by transaction id, so that no commit is missed however late it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asterism.adapters.postgres import loading, polling, snapshot
+from asterism.adapters.postgres.cursor import Position
+from asterism.adapters.postgres.discovery import Relation, discover
+from asterism.adapters.postgres.polling import Reading
+from asterism.adapters.postgres.session import Session
+from asterism.adapters.postgres.snapshot import Snapshot
+from asterism.declare.source import Postgres
+from asterism.declare.table import Table
+from asterism.errors import SourceError
+from asterism.ports.source import Answer, Batch, Cursor
+
+_TRIES = 5
+_UNDEFINED_TABLE = "42P01"
+
+
+class PostgresSource:
+    """The tables of `declaration` in the database at `url`. Tables are called `<name>.<table>`, and errors speak of `name`.
+
+    One connection is kept between calls. Everything is read in REPEATABLE READ, READ ONLY transactions; nothing is
+    written, and no lock is held but the one that any SELECT takes.
+    """
+
+    def __init__(self, declaration: Postgres, url: str, name: str) -> None:
+        self._declaration = declaration
+        self._name = name
+        self._session = Session(url, name)
+        self._known: tuple[Relation, ...] = ()
+
+    def describe(self) -> tuple[Table, ...]:
+        """The tables that would be pulled; `SourceError` names every table that cannot be."""
+        with self._session.snapshot():
+            self._known = discover(self._session, self._declaration, self._name)
+        return tuple(relation.table(self._name) for relation in self._known)
+
+    @contextmanager
+    def pull(self, cursor: Cursor, *, reconcile: bool = False) -> Iterator[Answer]:
+        """What changed since `cursor`, in one snapshot: see the port.
+
+        The first pulls are chunks of an initial load; the pull after the last chunk reads what changed meanwhile, with
+        all keys.
+        """
+        self._meet()
+        with self._session.snapshot():
+            now, relations = self._look()
+            position = Position.read(cursor)
+            notices: tuple[str, ...] = ()
+            if position is not None and position.load is not None and (why := polling.mistrusted(position, now)):
+                position, notices = None, (f"the initial load begins again: {why}",)
+            if position is None:
+                position = Position.start(now)
+            if position.load is not None and not position.load.done:
+                rows = self._declaration.chunk_rows
+                readings, following = loading.next_chunk(self._session, position, relations, rows)
+                yield Answer(now.polled_at, self._batches(readings), following.write(), complete=False, notices=notices)
+                return
+            poll = polling.decide(position, now, relations, reconcile=reconcile)
+            self._session.set(poll.settings)
+            readings = self._with_rows(poll.readings)
+            batches = self._batches(readings)
+            yield Answer(now.polled_at, batches, poll.position.write(), complete=True, notices=poll.notices)
+
+    def estimate(self, cursor: Cursor) -> int | None:
+        """About how many rows an initial load has still to read."""
+        position = Position.read(cursor)
+        if position is not None and position.load is None:
+            return None
+        self.describe()
+        return loading.left(position, self._known)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+    def _meet(self) -> None:
+        """Know the tables before a snapshot is taken, so that they can be locked first."""
+        if not self._known:
+            self.describe()
+
+    def _look(self) -> tuple[Snapshot, tuple[Relation, ...]]:
+        """Lock the tables against ALTER and TRUNCATE, take the snapshot, and see what is there.
+
+        In this order, as after a snapshot a TRUNCATE would show as an empty table.
+        """
+        for _ in range(_TRIES):
+            try:
+                self._session.execute(f"lock table {', '.join(r.lock for r in self._known)} in access share mode")
+                now = snapshot.take(self._session)
+                relations = discover(self._session, self._declaration, self._name)
+            except SourceError as error:
+                if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
+                    raise
+                self._session.restart()
+                relations = discover(self._session, self._declaration, self._name)
+            else:
+                if {(r.oid, r.name) for r in relations} == {(r.oid, r.name) for r in self._known}:
+                    self._known = relations
+                    return now, relations
+            self._known = relations
+            self._session.restart()
+        raise SourceError(self._name, "its tables change faster than they are read", "It is tried again.", transient=True)
+
+    def _with_rows(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+        """Leave out what has nothing to read: most tables, in most polls. One question for all of them."""
+        unsure = {n: r for n, r in enumerate(readings) if not r.needed}
+        if not unsure:
+            return readings
+        asked = [f"select {n} as n where exists (select from {r.relation.source} where {r.where})" for n, r in unsure.items()]
+        found = {n for (n,) in self._session.rows(" union all ".join(asked))}
+        return tuple(r for n, r in enumerate(readings) if r.needed or n in found)
+
+    def _batches(self, readings: tuple[Reading, ...]) -> Iterator[Batch]:
+        for reading in readings:
+            relation = reading.relation
+            rows = self._session.stream(relation.select(reading.where))
+            keys = self._session.stream(relation.select(fields=relation.key_fields)) if reading.keys else None
+            yield Batch(relation.table(self._name), rows, keys)
