@@ -1,8 +1,9 @@
 """totesys: an operational PostgreSQL database becomes three star schemas that share their dimensions."""
 
+from totesys_simulator import live, prepare
+
 from asterism import Platform
 from asterism.sources import Postgres
-from totesys_simulator import live, prepare
 
 platform = Platform("totesys")
 

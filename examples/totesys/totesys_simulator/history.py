@@ -64,7 +64,7 @@ def _insert(table: str, columns: dict[str, str], rows: Sequence[tuple[Any, ...]]
     """One INSERT for all `rows`: a column travels as one array. `columns` are their types; ids count from 1."""
     names = ", ".join(columns)
     arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(columns.values(), 1))
-    sql = f"insert into {table} ({names}) select * from unnest({arrays})"
+    sql = f"insert into {table} ({names}) select * from unnest({arrays})"  # noqa: S608  names of this file
     return sql, (tuple(list(column) for column in zip(*rows, strict=True)),)
 
 
@@ -102,7 +102,9 @@ def _standing() -> list[Statement]:
             [(first, last, department, email(first, last), *at) for first, last, department in STAFF],
         ),
         _insert(
-            "payment_type", {"payment_type_name": "payment_type_enum", **stamps}, [(name, *at) for name in PAYMENT_TYPES]
+            "payment_type",
+            {"payment_type_name": "payment_type_enum", **stamps},
+            [(name, *at) for name in PAYMENT_TYPES],
         ),
     ]
 
@@ -126,10 +128,10 @@ def _designs(rng: Random, times: Sequence[datetime]) -> Statement:
 
 def _orders(rng: Random, days: Sequence[date], designs: Sequence[datetime]) -> Iterator[Statement]:
     """Make all orders in the order of their time, so that ids grow with it, and what follows from them."""
-    kinds = [*repeat(True, SALES), *repeat(False, PURCHASES)]
-    times = sorted((trade.moment(rng, rng.choice(days)), sale) for sale in kinds)
+    kinds = [*repeat("purchase", PURCHASES), *repeat("sale", SALES)]
+    times = sorted((trade.moment(rng, rng.choice(days)), kind) for kind in kinds)
     shop = Shop(*(tuple(range(1, len(rows) + 1)) for rows in (STAFF, COUNTERPARTIES, CURRENCIES, ADDRESSES, designs)))
-    orders = [_order(rng, at, shop, designs if sale else ()) for at, sale in times]
+    orders = [_order(rng, at, shop, designs if kind == "sale" else ()) for at, kind in times]
     stamps = {"created_at": "timestamp", "last_updated": "timestamp"}
     common = {
         "staff_id": "int",
@@ -142,7 +144,9 @@ def _orders(rng: Random, days: Sequence[date], designs: Sequence[datetime]) -> I
     sale = {"units_sold": "int", "unit_price": "numeric", "design_id": "int"}
     purchase = {"item_code": "text", "item_quantity": "int", "item_unit_price": "numeric"}
     yield _insert("sales_order", {**stamps, **common, **sale}, [_row(order) for order in orders if order.sale])
-    yield _insert("purchase_order", {**stamps, **common, **purchase}, [_row(order) for order in orders if not order.sale])
+    yield _insert(
+        "purchase_order", {**stamps, **common, **purchase}, [_row(order) for order in orders if not order.sale]
+    )
     yield _insert(
         "transaction",
         {**stamps, "transaction_type": "transaction_type_name", "sales_order_id": "int", "purchase_order_id": "int"},
@@ -168,9 +172,10 @@ def _order(rng: Random, at: datetime, shop: Shop, designs: Sequence[datetime]) -
     agreed = trade.terms(rng, at.date(), shop)
     if not designs:
         code, quantity, price = trade.item_code(rng), trade.item_quantity(rng), trade.item_unit_price(rng)
-        return _Order(at, False, agreed, quantity * price, (code, quantity, price))
+        return _Order(at, sale=False, terms=agreed, amount=quantity * price, goods=(code, quantity, price))
     units, price = trade.units(rng), trade.unit_price(rng)
-    return _Order(at, True, agreed, units * price, (units, price, rng.randint(1, bisect_right(designs, at))))
+    goods = (units, price, rng.randint(1, bisect_right(designs, at)))
+    return _Order(at, sale=True, terms=agreed, amount=units * price, goods=goods)
 
 
 def _row(order: _Order) -> tuple[Any, ...]:

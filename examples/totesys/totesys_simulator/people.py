@@ -42,7 +42,18 @@ STAFF = (
     ("Maud", "O'Hara", 1),
 )
 
-NEW_LAST_NAMES = ("Ashworth", "Delacroix", "Eriksen", "Fairweather", "Gupta", "Hollis", "Ibarra", "Jansen", "Kowal", "Lund")
+NEW_LAST_NAMES = (
+    "Ashworth",
+    "Delacroix",
+    "Eriksen",
+    "Fairweather",
+    "Gupta",
+    "Hollis",
+    "Ibarra",
+    "Jansen",
+    "Kowal",
+    "Lund",
+)
 
 # line 1, line 2, district, city, postal code, country, phone. Postal codes that begin with 0 and a district that is
 # really called NA are there because careless conversions lose them.
@@ -98,12 +109,24 @@ COUNTERPARTIES: tuple[tuple[str, int, str | None, str | None], ...] = (
     ("O'Malley Soft Goods", 7, "Finn O'Malley", None),
     ("Porto Tecidos Lda", 10, "Rui Lago", "Ana Braga"),
     ("Quayside Blankets", 30, None, "Gwen Fry"),
-    ("Runcorn, Smith \"and\" Co", 5, "Al Runcorn", "Di Smith"),
+    ('Runcorn, Smith "and" Co', 5, "Al Runcorn", "Di Smith"),
     ("Sydney Drapery Pty", 23, "Mia Chan", "Tom Hale"),
     ("Tkalnia Łódź Sp. z o.o.", 28, "Ewa Nowak", None),
 )
 
 ADJECTIVES = ("Amber", "Brisk", "Cobalt", "Dusky", "Early", "Faded", "Gilt", "Hushed", "Ivory", "Jade", "Keen", "Lunar")
-MATERIALS = ("Alpaca", "Boucle", "Canvas", "Damask", "Flannel", "Gingham", "Hessian", "Jersey", "Linen", "Merino", "Tweed")
+MATERIALS = (
+    "Alpaca",
+    "Boucle",
+    "Canvas",
+    "Damask",
+    "Flannel",
+    "Gingham",
+    "Hessian",
+    "Jersey",
+    "Linen",
+    "Merino",
+    "Tweed",
+)
 THINGS = ("Throw", "Tote", "Cushion", "Runner", "Apron", "Blanket", "Curtain", "Scarf", "Rug", "Pouch")
 FOLDERS = ("/designs", "/private/designs", "/mnt/studio", "/archive/looms", "/home/studio")

@@ -1,4 +1,4 @@
-"""What is agreed when totesys sells or buys, and what its designs are called: used for the past and for the days to come."""
+"""What is agreed when totesys sells or buys, and what its designs are called: in the past and in the days to come."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ DAY_BEGINS = time(8)
 DAY_SECONDS = 11 * 60 * 60
 SETTLING = time(7, 55)
 LONGEST_DELIVERY = 649
+LONG_CONTRACTS = 0.02
 SATURDAY = 5
 
 
@@ -55,7 +56,7 @@ def moment(rng: Random, day: date) -> datetime:
 def terms(rng: Random, day: date, shop: Shop) -> Terms:
     """Agree on everything but the goods."""
     # Most goods arrive within a fortnight; a few contracts run long.
-    days = rng.randint(15, LONGEST_DELIVERY) if rng.random() < 0.02 else rng.randint(1, 14)
+    days = rng.randint(15, LONGEST_DELIVERY) if rng.random() < LONG_CONTRACTS else rng.randint(1, 14)
     return Terms(
         staff_id=rng.choice(shop.staff),
         counterparty_id=rng.choice(shop.counterparties),

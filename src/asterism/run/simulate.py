@@ -55,7 +55,7 @@ def prepare(simulator: Simulator, player: Player, *, seed: int = 0) -> bool:
     return prepared
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  all but two have defaults and go by their names
     simulator: Simulator,
     player: Player,
     *,

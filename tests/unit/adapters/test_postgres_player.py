@@ -28,7 +28,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def player(url: str) -> Iterator[PostgresPlayer]:
     with closing(PostgresPlayer(url, "shop")) as playing:
-        make = "create table thing (id serial, name text not null, price numeric(10,2), day date, fine bool, tags text[])"
+        columns = "id serial, name text not null, price numeric(10,2), day date, fine bool, tags text[]"
+        make = f"create table thing ({columns})"
         playing.begin(Transaction(AT, ((make, ((),)),))).commit()
         yield playing
         playing.begin(Transaction(AT, (("drop table thing", ((),)),))).commit()
@@ -67,7 +68,7 @@ def test_a_rollback_leaves_nothing(player: PostgresPlayer) -> None:
 
 
 def test_a_refused_statement_says_so_and_leaves_nothing(player: PostgresPlayer) -> None:
-    with pytest.raises(SourceError, match="shop: refused a statement of the simulator: .*null value"):
+    with pytest.raises(SourceError, match=r"shop: refused a statement of the simulator: .*null value"):
         player.begin(Transaction(AT, (ADD, ("insert into thing (name) values ($1)", ((None,),)))))
     assert player.rows("select * from thing") == []
     player.begin(Transaction(AT, (ADD,))).commit()

@@ -44,7 +44,7 @@ def simulator() -> Simulator:
     # At the end of the path: in front, the project's platform.py would hide the standard library's.
     if str(PROJECT) not in sys.path:
         sys.path.append(str(PROJECT))
-    import totesys_simulator  # noqa: PLC0415  the project's folder is on the path from here on
+    import totesys_simulator
 
     return Simulator("live", Postgres(""), totesys_simulator.live, totesys_simulator.prepare)
 

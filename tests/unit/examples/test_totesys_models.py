@@ -90,7 +90,7 @@ def test_a_model_has_the_columns_that_the_warehouse_is_to_have(raw: duckdb.DuckD
 
 @pytest.mark.parametrize("model", WAREHOUSE)
 def test_a_model_says_its_kind_and_key(model: str) -> None:
-    assert header(model, "kind") == model.split("_")[0].replace("dim", "dimension")
+    assert header(model, "kind") == model.split("_", 1)[0].replace("dim", "dimension")
     assert WAREHOUSE[model].startswith(header(model, "key") + " ")
     assert header(model, "record") == RECORDS.get(model, "")
     assert header(model, "history") == ("versions" if model in RECORDS else "")
@@ -109,7 +109,8 @@ def test_no_fact_refers_to_a_row_that_is_not_there(stored: duckdb.DuckDBPyConnec
     for reference in header(model, "references").split(", "):
         column, dimension = reference.split(" -> ")
         key = header(dimension, "key")
-        sql = f"select count(*) from {model} where {column} is not null and {column} not in (select {key} from {dimension})"
+        known = f"select d.{key} from {dimension} as d"
+        sql = f"select count(*) from {model} as f where f.{column} is not null and f.{column} not in ({known})"
         assert stored.execute(sql).fetchall() == [(0,)], reference
 
 
@@ -152,7 +153,10 @@ def test_a_postal_code_keeps_the_zero_it_begins_with(raw: duckdb.DuckDBPyConnect
 
 
 def test_account_numbers_never_leave_the_source(stored: duckdb.DuckDBPyConnection) -> None:
-    sql = "select column_name from information_schema.columns where table_schema = 'stored' and column_name like '%ac_number%'"
+    sql = """
+        select column_name from information_schema.columns
+        where table_schema = 'stored' and column_name like '%ac_number%'
+    """
     assert stored.execute(sql).fetchall() == []
 
 

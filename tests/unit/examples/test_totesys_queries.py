@@ -34,11 +34,12 @@ def warehouse(raw: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnect
         key = (re.search(r"^-- key: (.*)$", models[name], re.MULTILINE) or [""])[1]
         raw.execute(
             f"create table {name} as select row_number() over () as {FACTS[name]}, *, {LOADED} as valid_from, "
-            f"if({key} = 2, {LOADED} + interval 1 hour, null) as valid_to, {key} <> 2 as is_current from ({models[name]})"
+            f"if({key} = 2, {LOADED} + interval 1 hour, null) as valid_to, {key} <> 2 as is_current "
+            f"from ({models[name]})"
         )
         raw.execute(
-            f"insert into {name} select * replace (-{FACTS[name]} as {FACTS[name]}, valid_from - interval 1 day as valid_from, "
-            f"valid_from as valid_to, false as is_current) from {name} where {key} = 1"
+            f"insert into {name} select * replace (-{FACTS[name]} as {FACTS[name]}, valid_from - interval 1 day "
+            f"as valid_from, valid_from as valid_to, false as is_current) from {name} where {key} = 1"
         )
     yield raw
     raw.execute("use memory.main; drop schema warehouse cascade")
@@ -99,7 +100,8 @@ def test_unpaid_amounts_are_by_due_date_and_none_is_missing(warehouse: duckdb.Du
     answer = ask(warehouse, "unpaid_by_due_date", since=date(2020, 1, 1))
     warehouse.execute("rollback")
     sql = "select count(*), sum(payment_amount) from totesys.payment where not paid and payment_id <> 2"
-    assert (sum(row["payments"] for row in answer), sum(row["amount"] for row in answer)) == warehouse.execute(sql).fetchone()
+    found = (sum(row["payments"] for row in answer), sum(row["amount"] for row in answer))
+    assert found == warehouse.execute(sql).fetchone()
     assert answer[0]["payment_date"] is None
     keys = [(row["payment_date"], row["payment_type_name"], row["currency_code"]) for row in answer[1:]]
     assert keys == sorted(set(keys))
