@@ -1,0 +1,182 @@
+"""The header of a SQL file: its first comment line says what it is, `-- name: value` lines say the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from asterism.declare.model import Kind, Model, Parameter, Query, Reference
+from asterism.errors import Problem
+from asterism.project.nearest import suggestion
+
+MODEL_HEADERS: Mapping[str, str] = {
+    "kind": "`dimension`, `fact` or `mart`. Required.",
+    "key": "The columns that identify a row, separated by commas. Required.",
+    "history": "`versions` keeps every version of a row; valid_from, valid_to and is_current follow the columns.",
+    "record": "With history: the name of a version's own key, a 63-bit integer; `<model>_record_id` unless given.",
+    "references": "`column -> model, …`: foreign keys. A dimension's row that is deleted at the source stays while a "
+    "fact refers to it.",
+}
+QUERY_HEADERS: Mapping[str, str] = {
+    "param": "`name type` or `name type = default`, one line each parameter; `$name` in the SQL. The default is SQL.",
+}
+
+_COMMENT = re.compile(r"\s*--\s?(.*)$")
+_HEADER = re.compile(r"\s*([A-Za-z][A-Za-z_-]*)\s*:(?!:)\s*(.*)$")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(slots=True)
+class Header:
+    """The header of one file, read but not judged. Lines count from 1."""
+
+    path: Path
+    description: str = ""
+    values: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    sql: str = ""
+    line: int = 1
+    problems: list[Problem] = field(default_factory=list)
+
+    def report(self, line: int | None, fact: str, remedy: str) -> None:
+        """Add a problem, of the file as a whole where `line` is None."""
+        self.problems.append(Problem(f"{self.path}:{line}" if line else str(self.path), fact, remedy))
+
+    def one(self, name: str) -> tuple[int, str] | None:
+        """The line and the value of a header that may stand once."""
+        found = self.values.get(name)
+        if not found:
+            return None
+        for line, _ in found[1:]:
+            self.report(line, f"the header {name} stands twice", f"Keep one of lines {found[0][0]} and {line}.")
+        return found[0]
+
+
+def split(path: Path, text: str, known: Mapping[str, str]) -> Header:
+    """Part a file into header and SQL. A value that ends with a comma goes on in the next comment line."""
+    header = Header(path)
+    lines = text.splitlines()
+    last: str | None = None
+    number = 0
+    for number, line in enumerate(lines, 1):
+        comment = _COMMENT.match(line)
+        if comment is None:
+            if line.strip():
+                break
+            continue
+        content = comment[1].strip()
+        match = _HEADER.match(content)
+        name = match[1] if match else ""
+        if last is not None and (header.values[last][-1][1]).endswith(",") and name not in known:
+            begun, value = header.values[last][-1]
+            header.values[last][-1] = (begun, f"{value} {content}")
+        elif match and name in known:
+            header.values.setdefault(name, []).append((number, match[2].strip()))
+            last = name
+        elif match and (name.islower() or name.lower() in known):
+            header.report(number, f"there is no header {name!r} here", suggestion(name, known))
+        elif not header.description and not header.values:
+            header.description = content
+    else:
+        number += 1
+    header.sql = "\n".join(lines[number - 1 :]).rstrip()
+    header.line = number
+    if not header.description:
+        header.report(1, "does not say what it is", "Begin the file with a comment: a sentence that describes it.")
+    if not header.sql:
+        header.report(None, "there is no SELECT", "Write one SELECT below the header.")
+    name = path.stem
+    if _NAME.fullmatch(name) is None:
+        remedy = "Name the file in lower-case letters, digits and _: it names the table or the query."
+        header.report(None, f"{name!r} cannot be a name", remedy)
+    return header
+
+
+def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
+    """Read a file of `models/`. Answers None where a problem leaves no model to speak of."""
+    header = split(path, text, MODEL_HEADERS)
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    kind = _required(header, "kind", f"Add a line like `-- kind: {kinds[0]}` ({', '.join(kinds)}).")
+    key = _required(header, "key", "Add a line like `-- key: order_id`: the columns that identify a row.")
+    if kind and kind[1] not in kinds:
+        header.report(kind[0], f"there is no kind {kind[1]!r}", suggestion(kind[1], kinds))
+    columns = _names(header, key, "key") if key else ()
+    history = header.one("history")
+    if history and history[1] != "versions":
+        header.report(
+            history[0], f"there is no history {history[1]!r}", "Write `-- history: versions`, or leave it out."
+        )
+    record = header.one("record")
+    if record and not history:
+        header.report(record[0], "record names a version's key, and no history is kept", "Add `-- history: versions`.")
+    if record and _NAME.fullmatch(record[1]) is None:
+        header.report(record[0], f"{record[1]!r} cannot name a column", "Use lower-case letters, digits and _.")
+    references = _references(header)
+    if header.problems or not kind:
+        return None, header.problems
+    made = Model(
+        name=path.stem,
+        path=path,
+        description=header.description,
+        sql=header.sql,
+        line=header.line,
+        kind=next(k for k in kinds if k == kind[1]),
+        key=columns,
+        history="versions" if history else None,
+        record=(record[1] if record else f"{path.stem}_record_id") if history else None,
+        references=references,
+    )
+    return made, []
+
+
+def query(path: Path, text: str) -> tuple[Query | None, list[Problem]]:
+    """Read a file of `queries/`. Answers None where it has a problem."""
+    header = split(path, text, QUERY_HEADERS)
+    parameters: dict[str, Parameter] = {}
+    for line, value in header.values.get("param", []):
+        match = re.fullmatch(r"(\w+)\s+([^=]+?)\s*(?:=\s*(.+))?", value)
+        if match is None:
+            remedy = "Write `-- param: name type` or `-- param: name type = default`."
+            header.report(line, f"{value!r} does not declare a parameter", remedy)
+        elif match[1] in parameters:
+            header.report(line, f"the parameter {match[1]} stands twice", "Keep one of them.")
+        else:
+            parameters[match[1]] = Parameter(match[1], match[2], match[3])
+    if header.problems:
+        return None, header.problems
+    return Query(path.stem, path, header.description, header.sql, header.line, tuple(parameters.values())), []
+
+
+def _required(header: Header, name: str, remedy: str) -> tuple[int, str] | None:
+    found = header.one(name)
+    if found is None or not found[1]:
+        header.report(found[0] if found else 1, f"the header {name} is missing", remedy)
+        return None
+    return found
+
+
+def _names(header: Header, found: tuple[int, str], what: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in found[1].split(","))
+    if any(not name for name in names):
+        header.report(found[0], f"{what} has an empty place", "Separate columns by single commas.")
+    if len(set(names)) < len(names):
+        header.report(found[0], f"{what} names a column twice", "Name each column once.")
+    return names
+
+
+def _references(header: Header) -> tuple[Reference, ...]:
+    found = header.one("references")
+    if found is None:
+        return ()
+    references: list[Reference] = []
+    for part in found[1].split(","):
+        match = re.fullmatch(r"\s*(\S+)\s*->\s*(\S+)\s*", part)
+        if match is None:
+            header.report(
+                found[0], f"{part.strip()!r} is not a reference", "Write `-- references: column -> model, …`."
+            )
+        else:
+            references.append(Reference(match[1], match[2]))
+    return tuple(references)

@@ -1,0 +1,147 @@
+"""A folder of files becomes a Project: everything that a platform declares, in frozen declarations."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from asterism.declare.model import Model, Query
+from asterism.declare.platform import Platform
+from asterism.declare.simulator import Simulator
+from asterism.declare.source import Pull, Source
+from asterism.declare.stage import Stage
+from asterism.errors import Problem, ProjectError
+from asterism.project import headers, settings
+from asterism.project.execute import execute
+from asterism.project.nearest import suggestion
+from asterism.project.variables import UnresolvedError, Variables
+
+PLATFORM_FILE = "platform.py"
+RESERVED_SCHEMAS = frozenset({"_asterism", "information_schema", "main", "pg_catalog", "public", "streams"})
+
+File = TypeVar("File", Model, Query)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A platform as its files declare it, for one stage. Nothing in it refers to a variable any more."""
+
+    root: Path
+    name: str
+    stage: Stage
+    pulls: tuple[Pull, ...]
+    simulators: tuple[Simulator, ...]
+    models: dict[str, Model]
+    """By name, in the order of names."""
+    queries: dict[str, Query]
+
+
+def load(root: Path, stage: str | None = None, environment: Mapping[str, str] | None = None) -> Project:
+    """Read the project in the folder `root`. Executes its `platform.py`; connects to nothing.
+
+    `stage` None is the default stage. Raises ProjectError with every problem that the files alone can show.
+    """
+    root = root.absolute()
+    environment = os.environ if environment is None else environment
+    chosen, problems = settings.read(root, stage, environment)
+    platform, platform_problems = execute(root / PLATFORM_FILE, root)
+    problems += platform_problems
+    models, model_problems = _files(root, "models", headers.model)
+    queries, query_problems = _files(root, "queries", headers.query)
+    problems += [*model_problems, *_references(root, models), *query_problems]
+    pulls: tuple[Pull, ...] = ()
+    simulators: tuple[Simulator, ...] = ()
+    if platform is not None:
+        problems += _schemas(root, platform)
+        if chosen is not None:
+            pulls, simulators, unresolved = _interpolated(root, platform, chosen.variables)
+            problems += unresolved
+    if problems or platform is None or chosen is None:
+        raise ProjectError(root, tuple(problems))
+    return Project(root, platform.name, chosen.stage, pulls, simulators, models, queries)
+
+
+def _files(
+    root: Path, folder: str, read: Callable[[Path, str], tuple[File | None, list[Problem]]]
+) -> tuple[dict[str, File], list[Problem]]:
+    found: dict[str, File] = {}
+    problems: list[Problem] = []
+    for file in sorted((root / folder).glob("*.sql")):
+        path = file.relative_to(root)
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(str(path), f"cannot be read: {error}", "Save it as UTF-8 text."))
+            continue
+        declared, its_problems = read(path, text)
+        problems += its_problems
+        if declared is not None:
+            found[declared.name] = declared
+    return found, problems
+
+
+def _references(root: Path, models: dict[str, Model]) -> list[Problem]:
+    problems = []
+    for model in models.values():
+        line = line_of(root / model.path, "references:")
+        where = f"{model.path}:{line}" if line else str(model.path)
+        for reference in model.references:
+            target = models.get(reference.table)
+            if target is None and not (root / "models" / f"{reference.table}.sql").exists():
+                fact = f"{reference.column} refers to {reference.table}, and there is no such model"
+                problems.append(Problem(where, fact, suggestion(reference.table, models)))
+            elif target is not None and len(target.key) != 1:
+                fact = f"{reference.column} refers to {reference.table}, whose key is {', '.join(target.key)}"
+                problems.append(Problem(where, fact, "Refer to models whose key is one column."))
+    return problems
+
+
+def _schemas(root: Path, platform: Platform) -> list[Problem]:
+    problems = []
+    for pull in platform.pulls:
+        if re.fullmatch(r"[a-z_][a-z0-9_]*", pull.into) and pull.into not in RESERVED_SCHEMAS:
+            continue
+        line = line_of(root / PLATFORM_FILE, f'"{pull.into}"')
+        fact = f"a source cannot be pulled into {pull.into!r}"
+        remedy = f"Use lower-case letters, digits and _, and none of {', '.join(sorted(RESERVED_SCHEMAS))}."
+        problems.append(Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, fact, remedy))
+    return problems
+
+
+def _interpolated(
+    root: Path, platform: Platform, variables: Variables
+) -> tuple[tuple[Pull, ...], tuple[Simulator, ...], list[Problem]]:
+    problems: list[Problem] = []
+    sources: dict[int, Source] = {}
+    for source in (*(pull.source for pull in platform.pulls), *(s.source for s in platform.simulators)):
+        if id(source) in sources:
+            continue
+        try:
+            url = settings.absolute(variables.interpolate(source.url), root)
+        except UnresolvedError as error:
+            problems.append(Problem(_place(root, error.mark), error.fact, error.remedy))
+            url = source.url
+        sources[id(source)] = replace(source, url=url)
+    pulls = tuple(replace(pull, source=sources[id(pull.source)]) for pull in platform.pulls)
+    simulators = tuple(replace(s, source=sources[id(s.source)]) for s in platform.simulators)
+    return pulls, simulators, problems
+
+
+def _place(root: Path, mark: str) -> str:
+    """The file and line where a reference stands as it is written: platform.py, or a module beside it."""
+    for file in (root / PLATFORM_FILE, *sorted(root.glob("*.py")), root / settings.FILE):
+        if file.is_file() and (line := line_of(file, mark)):
+            return f"{file.relative_to(root)}:{line}"
+    return PLATFORM_FILE
+
+
+def line_of(file: Path, mark: str) -> int | None:
+    """The first line of `file` that holds `mark`, None where none does."""
+    if not file.is_file():
+        return None
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if mark in line), None)

@@ -1,0 +1,82 @@
+"""`${VAR}`, `${VAR:-default}` and `${secret:NAME}`: one syntax wherever a project names a place or a password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?P<secret>secret:)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
+)
+
+
+class UnresolvedError(Exception):
+    """A text cannot be interpolated. `mark` is the piece of it that cannot, as it is written."""
+
+    def __init__(self, mark: str, fact: str, remedy: str) -> None:
+        super().__init__(fact)
+        self.mark = mark
+        self.fact = fact
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Where values come from. The environment wins over what the stage declares; a secret is never declared there."""
+
+    environment: Mapping[str, str]
+    declared: Mapping[str, str]
+    """The stage's `variables`; a value may refer to others."""
+    secrets: Path
+    """A folder with one file a secret, for secrets that are not in the environment."""
+
+    def interpolate(self, text: str, _within: tuple[str, ...] = ()) -> str:
+        """Put values in the place of references; `$${` stands for `${`. Raises UnresolvedError where there is none.
+
+        As in a shell, the default also stands in for a value that is set but empty.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            if match[0] == "$${":
+                return "${"
+            if match["broken"]:
+                fact = f"{text[match.start() : match.start() + 40]!r} is not a reference"
+                raise UnresolvedError(
+                    "${", fact, "Write ${NAME}, ${NAME:-default} or ${secret:NAME}; $${ for a plain ${."
+                )
+            found = self._secret(match["name"]) if match["secret"] else self._variable(match["name"], _within)
+            if not found and match["default"] is not None:
+                return match["default"]
+            if found is None:
+                raise self._unset(match)
+            return found
+
+        return _REFERENCE.sub(value, text)
+
+    def _variable(self, name: str, within: tuple[str, ...]) -> str | None:
+        if name in self.environment:
+            return self.environment[name]
+        if name in within:
+            circle = " → ".join((*within, name))
+            raise UnresolvedError(
+                "${" + name, f"the variables refer to each other: {circle}", "Give one of them a value."
+            )
+        declared = self.declared.get(name)
+        return None if declared is None else self.interpolate(declared, (*within, name))
+
+    def _secret(self, name: str) -> str | None:
+        if name in self.environment:
+            return self.environment[name]
+        file = self.secrets / name
+        return file.read_text().rstrip("\r\n") if file.is_file() else None
+
+    def _unset(self, match: re.Match[str]) -> UnresolvedError:
+        name = match["name"]
+        mark = "${" + (match["secret"] or "") + name
+        if match["secret"]:
+            remedy = f"Put it into the file {self.secrets / name}, or export {name}."
+            return UnresolvedError(mark, f"the secret {name} is not set", remedy)
+        remedy = f"Export {name}, give it under the stage's variables in asterism.toml, or write ${{{name}:-default}}."
+        return UnresolvedError(mark, f"the variable {name} is not set", remedy)
