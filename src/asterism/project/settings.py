@@ -89,7 +89,7 @@ def absolute(uri: str, root: Path) -> str:
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        return f"file://{(root / Path(uri).expanduser()).absolute()}"
+        return (root / Path(uri).expanduser()).absolute().as_uri()
     if scheme in {"duckdb", "embedded"} and rest.startswith("/") and not rest.startswith(("//", "/:memory:")):
         return f"{scheme}:///{(root / rest[1:]).absolute()}"
     return uri
