@@ -3,7 +3,9 @@
 -- key: payment_id
 -- history: versions
 -- record: payment_record_id
--- references: created_date -> dim_date, last_updated_date -> dim_date, transaction_id -> dim_transaction, counterparty_id -> dim_counterparty, currency_id -> dim_currency, payment_type_id -> dim_payment_type, payment_date -> dim_date
+-- references: created_date -> dim_date, last_updated_date -> dim_date, transaction_id -> dim_transaction,
+--     counterparty_id -> dim_counterparty, currency_id -> dim_currency, payment_type_id -> dim_payment_type,
+--     payment_date -> dim_date
 select
     payment_id,
     cast(created_at as date) as created_date,

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 
-from asterism.adapters.postgres.embedded import embedded
 from asterism.adapters.postgres.player import PostgresPlayer
 from asterism.declare.simulator import Transaction
 from asterism.errors import SourceError
@@ -18,11 +17,9 @@ AT = datetime(2024, 1, 1)
 ADD = ("insert into thing (name) values ($1)", (("a",), ("b",)))
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = embedded(tmp_path_factory.mktemp("pg"), settings={"fsync": "off"})
-    yield server.url
-    server.close()
+@pytest.fixture
+def url(database) -> str:
+    return database.url
 
 
 @pytest.fixture
@@ -32,7 +29,6 @@ def player(url: str) -> Iterator[PostgresPlayer]:
         make = f"create table thing ({columns})"
         playing.begin(Transaction(AT, ((make, ((),)),))).commit()
         yield playing
-        playing.begin(Transaction(AT, (("drop table thing", ((),)),))).commit()
 
 
 def test_a_statement_runs_once_a_row(player: PostgresPlayer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from adbc_driver_postgresql import dbapi
 
-from asterism.adapters.postgres.embedded import embedded
+from asterism.adapters.postgres.embedded import Embedded
 from asterism.adapters.postgres.player import PostgresPlayer
 from asterism.declare.simulator import Simulator
 from asterism.run.simulate import prepare
@@ -50,27 +50,20 @@ def simulator() -> Simulator:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    running = embedded(tmp_path_factory.mktemp("pg"), settings={"fsync": "off"})
-    yield running.url
-    running.close()
-
-
-@pytest.fixture(scope="session")
-def empty(server: str) -> Fresh:
+def empty(postgres: Embedded) -> Fresh:
     """Make an empty database, each time it is called."""
     numbers = count(1)
 
     def make(template: str = "template1") -> str:
         name = f"totesys_{next(numbers)}"
-        _run(server, f"create database {name} template {template}")
-        return server.replace("/postgres?", f"/{name}?")
+        _run(postgres.url, f"create database {name} template {template}")
+        return postgres.url.replace("/postgres?", f"/{name}?")
 
     return make
 
 
 @pytest.fixture(scope="session")
-def filled(server: str, empty: Fresh, simulator: Simulator) -> Fresh:
+def filled(empty: Fresh, simulator: Simulator) -> Fresh:
     """Make a database with the history of totesys, each time it is called."""
     first = empty()
     player = PostgresPlayer(first)

@@ -13,7 +13,9 @@ import pytest
 import sqlglot
 from adbc_driver_postgresql import dbapi
 
+from asterism.declare.model import Model
 from asterism.plan.translate import translate
+from asterism.project import headers
 
 PROJECT = Path(__file__).parents[3] / "examples" / "totesys"
 MODELS = {path.stem: path.read_text() for path in sorted((PROJECT / "models").glob("*.sql"))}
@@ -53,9 +55,10 @@ RECORDS = {
 }
 
 
-def header(model: str, name: str) -> str:
-    found = re.search(rf"^-- {name}: (.*)$", MODELS[model], re.MULTILINE)
-    return found[1].strip() if found else ""
+def declared(model: str) -> Model:
+    found, problems = headers.model(PROJECT / "models" / f"{model}.sql", MODELS[model])
+    assert found is not None, problems
+    return found
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, model: str, where: str = "true") -> list[tuple[Any, ...]]:
@@ -88,35 +91,36 @@ def test_a_model_has_the_columns_that_the_warehouse_is_to_have(raw: duckdb.DuckD
     assert ", ".join(f"{name} {kind}" for name, kind, *_ in described) == WAREHOUSE[model]
 
 
-@pytest.mark.parametrize("model", WAREHOUSE)
-def test_a_model_says_its_kind_and_key(model: str) -> None:
-    assert header(model, "kind") == model.split("_", 1)[0].replace("dim", "dimension")
-    assert WAREHOUSE[model].startswith(header(model, "key") + " ")
-    assert header(model, "record") == RECORDS.get(model, "")
-    assert header(model, "history") == ("versions" if model in RECORDS else "")
+@pytest.mark.parametrize("name", WAREHOUSE)
+def test_a_model_says_its_kind_and_key(name: str) -> None:
+    model = declared(name)
+    assert model.kind == name.split("_", 1)[0].replace("dim", "dimension")
+    assert WAREHOUSE[name].startswith(" ".join(model.key) + " ")
+    assert model.record == RECORDS.get(name)
+    assert model.history == ("versions" if name in RECORDS else None)
 
 
-@pytest.mark.parametrize("model", RECORDS)
-def test_every_date_and_every_id_of_a_fact_refers_to_its_dimension(model: str) -> None:
-    referring = {reference.split(" -> ")[0] for reference in header(model, "references").split(", ")}
-    own = header(model, "key")
-    columns = [column.split(" ") for column in WAREHOUSE[model].replace("(10,2)", "").split(", ")]
-    assert referring == {name for name, kind in columns if name != own and (kind == "DATE" or name.endswith("_id"))}
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_date_and_every_id_of_a_fact_refers_to_its_dimension(name: str) -> None:
+    model = declared(name)
+    columns = [column.split(" ") for column in WAREHOUSE[name].replace("(10,2)", "").split(", ")]
+    referring = {column for column, kind in columns if kind == "DATE" or column.endswith("_id")} - {*model.key}
+    assert {reference.column for reference in model.references} == referring
 
 
-@pytest.mark.parametrize("model", RECORDS)
-def test_no_fact_refers_to_a_row_that_is_not_there(stored: duckdb.DuckDBPyConnection, model: str) -> None:
-    for reference in header(model, "references").split(", "):
-        column, dimension = reference.split(" -> ")
-        key = header(dimension, "key")
-        known = f"select d.{key} from {dimension} as d"
-        sql = f"select count(*) from {model} as f where f.{column} is not null and f.{column} not in ({known})"
+@pytest.mark.parametrize("name", RECORDS)
+def test_no_fact_refers_to_a_row_that_is_not_there(stored: duckdb.DuckDBPyConnection, name: str) -> None:
+    for reference in declared(name).references:
+        (key,) = declared(reference.table).key
+        known = f"select d.{key} from {reference.table} as d"
+        column = f"f.{reference.column}"
+        sql = f"select count(*) from {name} as f where {column} is not null and {column} not in ({known})"
         assert stored.execute(sql).fetchall() == [(0,)], reference
 
 
 def test_the_rows_are_as_many_as_the_source_has(stored: duckdb.DuckDBPyConnection) -> None:
     counts = {
-        model: stored.execute(f"select count(*), count(distinct {header(model, 'key')}) from {model}").fetchone()
+        model: stored.execute(f"select count(*), count(distinct {declared(model).key[0]}) from {model}").fetchone()
         for model in WAREHOUSE
         if model != "dim_date"
     }
