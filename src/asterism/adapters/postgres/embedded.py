@@ -139,7 +139,9 @@ def _runs(folder: Path) -> bool:
         except (psutil.Error, IndexError, ValueError):
             alive = False
         if not alive:
-            note.unlink(missing_ok=True)  # the pid may be another program's by now, and PostgreSQL would shy at it
+            # The pid may be another program's by now, and PostgreSQL would shy at it.
+            for left_over in (note, *folder.glob(".s.PGSQL.*.lock")):
+                left_over.unlink(missing_ok=True)
             return False
         if lines[-1].strip() == "ready":
             return True

@@ -27,6 +27,8 @@ class Session:
         self._name = name
         self._connection: dbapi.Connection | None = None
         self._identifies: bool | None = None
+        self._inside = False
+        self._failed: SourceError | None = None  # told once more where a reader hid it in an error of its own
         self._streams: list[Stream] = []
         self._values = duckdb.connect()  # turns small Arrow results into Python values, and parameters into Arrow
 
@@ -35,18 +37,27 @@ class Session:
         """One REPEATABLE READ, READ ONLY transaction; its snapshot is taken by the first question in it.
 
         An error of the database becomes a `SourceError`, also one that the reader of a stream met. After any error the
-        connection is let go of, and whatever is half read with it.
+        connection is let go of, and whatever is half read with it. Within a snapshot, it is that snapshot.
         """
+        if self._inside:
+            yield
+            return
         self._begin()
+        self._inside = True
         try:
             yield
             self._release()
             self.execute("commit")
         except BaseException as error:
             self.disconnect()
+            if self._failed is not None and not isinstance(error, SourceError):
+                raise self._failed from error
             if is_ours(error) and not isinstance(error, SourceError):
                 raise failure(self._name, self._url, error) from error
             raise
+        finally:
+            self._inside = False
+            self._failed = None
 
     def execute(self, sql: str) -> None:
         """Run one statement that answers nothing."""
@@ -108,7 +119,8 @@ class Session:
             return cursor, cursor.fetch_arrow()
         except dbapi.Error as error:
             cursor.close()
-            raise failure(self._name, self._url, error) from error
+            self._failed = failure(self._name, self._url, error)
+            raise self._failed from error
 
     def disconnect(self) -> None:
         """Drop the connection; the next question opens another."""
