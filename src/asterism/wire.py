@@ -1,1 +1,148 @@
-"""The one place where a URI's scheme, or a declaration, becomes an adapter."""
+"""The one place where a URI's scheme, or a declaration, becomes an adapter.
+
+Adapters are imported inside the functions that need them: DuckDB, ADBC and obstore take longer to import than
+`asterism --help` may take to answer, and a stage needs only some of them.
+
+An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`
+or `source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name), which answers the port's object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from asterism.declare.simulator import Simulator
+from asterism.declare.source import Pull
+from asterism.declare.stage import Stage
+from asterism.errors import UsageError
+from asterism.ports.engine import Engine
+from asterism.ports.lake import Lake
+from asterism.ports.parquet import Parquet
+from asterism.ports.player import Player
+from asterism.ports.source import Source
+
+GROUP = "asterism.adapters"
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+
+
+class Wiring:
+    """Makes the adapters of one stage, and lets go of all of them at once. Used by one thread."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._stack = ExitStack()
+        self._servers: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was made, the last first; an embedded server stops when its last user leaves. May be repeated."""
+        self._servers.clear()
+        self._stack.close()
+
+    def engine(self) -> Engine:
+        """A connection to the warehouse. Raises EngineError, LockedError, and UsageError for an unknown scheme."""
+        uri = self.stage.warehouse
+        scheme = urlsplit(uri).scheme
+        made: Engine
+        if scheme == "duckdb":
+            from asterism.adapters.duckdb.engine import DuckDBEngine
+
+            made = DuckDBEngine(duckdb_file(uri))
+        elif scheme in {*POSTGRES_SCHEMES, "embedded"}:
+            from asterism.adapters.postgres.engine import PostgresEngine
+
+            made = PostgresEngine(self._postgres(uri))
+        else:
+            known = ("duckdb", "postgresql", "embedded")
+            made = _outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
+        self._stack.callback(made.close)
+        return made
+
+    def lake(self) -> Lake:
+        """The lake. Raises LakeError, and UsageError for an unknown scheme."""
+        uri = self.stage.lake
+        scheme = urlsplit(uri).scheme
+        from asterism.adapters.obstore.lake import SCHEMES, ObstoreLake
+
+        if scheme in SCHEMES:
+            return ObstoreLake(uri)
+        lake: Lake = _outside("lake", scheme, f"the lake of stage {self.stage.name}", SCHEMES)(uri)
+        return lake
+
+    def parquet(self) -> Parquet:
+        """The reader and writer of the lake's files."""
+        from asterism.adapters.duckdb.parquet import DuckDBParquet
+
+        return DuckDBParquet()
+
+    def source(self, pull: Pull) -> Source:
+        """A connection to what `pull` pulls from. Raises SourceError, and UsageError for an unknown scheme."""
+        url = pull.source.url
+        scheme = urlsplit(url).scheme
+        made: Source
+        if scheme in {*POSTGRES_SCHEMES, "embedded"}:
+            from asterism.adapters.postgres.source import PostgresSource
+
+            made = PostgresSource(pull.source, self._postgres(url), pull.into)
+        else:
+            known = ("postgresql", "embedded")
+            made = _outside("source", scheme, f"the source {pull.into}", known)(pull.source, url, pull.into)
+        self._stack.callback(made.close)
+        return made
+
+    def player(self, simulator: Simulator) -> Player:
+        """A connection that writes what a simulator makes up into its source's database. Raises SourceError."""
+        from asterism.adapters.postgres.player import PostgresPlayer
+
+        made = PostgresPlayer(self._postgres(simulator.source.url), f"the database of simulator {simulator.name}")
+        self._stack.callback(made.close)
+        return made
+
+    def _postgres(self, url: str) -> str:
+        """A URL that a client of PostgreSQL understands; an `embedded:` server runs from here on."""
+        if urlsplit(url).scheme != "embedded":
+            return url
+        if url not in self._servers:
+            from asterism.adapters.postgres.embedded import embedded
+
+            server = embedded(_path(url))
+            self._stack.callback(server.close)
+            self._servers[url] = server.url
+        return self._servers[url]
+
+
+def duckdb_file(uri: str) -> Path | None:
+    """The file of a `duckdb:` URI, None for `duckdb:///:memory:`."""
+    return None if uri.endswith("/:memory:") else _path(uri)
+
+
+def _path(uri: str) -> Path:
+    return Path(uri.partition("://")[2].replace("//", "/", 1))
+
+
+def _outside(port: str, scheme: str, subject: str, known: tuple[str, ...]) -> Callable[..., Any]:
+    """The factory that a package registered for a scheme."""
+    registered = {point.name: point for point in entry_points(group=GROUP)}
+    point = registered.get(f"{port}.{scheme}")
+    if point is None:
+        others = [name.partition(".")[2] for name in registered if name.startswith(f"{port}.")]
+        schemes = ", ".join(f"{each}:" for each in (*known, *sorted(others)))
+        remedy = f"Use one of {schemes} in asterism.toml, or install a package that registers {port}.{scheme}."
+        raise UsageError(
+            subject, f"no adapter is known for {scheme + ':' if scheme else 'a URI without a scheme'}", remedy
+        )
+    factory: Callable[..., Any] = point.load()
+    return factory
