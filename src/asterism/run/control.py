@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import asterism.errors as errors
 from asterism.errors import AsterismError, Problem, ProjectError
 
 Progress = Callable[[str, int, int | None], None]
@@ -30,7 +29,7 @@ _LONGEST_PATH = 100
 
 
 class Server:
-    """Serves requests, each on a thread of its own, from `start` until `close`. Only the holder of the stage starts one."""
+    """Serves requests, each on a thread of its own, from `start` until `close`. Only the stage's holder starts one."""
 
     def __init__(self, folder: Path, handle: Handler) -> None:
         self._folder = folder
@@ -47,11 +46,8 @@ class Server:
             path = self._private / "control.sock"
             (self._folder / "control.path").write_text(str(path))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(before)
+        listener.bind(str(path))
+        path.chmod(0o600)  # before anyone can connect, which takes `listen`
         listener.listen()
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
@@ -82,13 +78,13 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         # A client that goes away while it is served loses its answer; the work is finished all the same.
-        with contextlib.suppress(OSError), connection, connection.makefile("rwb") as stream:
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
             line = stream.readline()
             if not line:
                 return
             try:
                 request = json.loads(line)
-                result = self._handle(request["verb"], request["arguments"], _teller(stream))
+                result = self._handle(request["verb"], request["arguments"], _teller(connection))
                 answer = {"result": result}
             except AsterismError as error:
                 answer = {"error": describe(error)}
@@ -97,7 +93,7 @@ class Server:
                     "run", f"failed on the request: {type(error).__name__}: {error}", "See its output."
                 )
                 answer = {"error": describe(fault)}
-            _write(stream, answer)
+            _write(connection, answer)
 
 
 class Client:
@@ -107,9 +103,9 @@ class Client:
         self._connection = connection
 
     def call(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
-        """Have a verb carried out; answer its result. Raises what it raised there, and AsterismError if `run` goes away."""
-        with self._connection, self._connection.makefile("rwb") as stream:
-            _write(stream, {"verb": verb, "arguments": dict(arguments)})
+        """Have a verb carried out; answer its result. Raises what it raised, and AsterismError where `run` goes away."""
+        with self._connection, self._connection.makefile("rb") as stream:
+            _write(self._connection, {"verb": verb, "arguments": dict(arguments)})
             for answer in _lines(stream):
                 if "progress" in answer:
                     progress(*answer["progress"])
@@ -152,22 +148,21 @@ def revive(described: Mapping[str, Any]) -> AsterismError:
     if described["error"] == "ProjectError":
         problems = tuple(Problem(each["where"], each["fact"], each["remedy"]) for each in described["problems"])
         return ProjectError(described["subject"], problems)
-    kind = getattr(errors, described["error"], AsterismError)
-    error: AsterismError = kind(described["subject"], described["fact"], described["remedy"])
-    return error
+    kinds = {kind.__name__: kind for kind in AsterismError.__subclasses__()}
+    kind = kinds.get(described["error"], AsterismError)
+    return kind(described["subject"], described["fact"], described["remedy"])
 
 
-def _teller(stream: IO[bytes]) -> Progress:
+def _teller(connection: socket.socket) -> Progress:
     def tell(step: str, done: int, total: int | None) -> None:
         with contextlib.suppress(OSError):
-            _write(stream, {"progress": [step, done, total]})
+            _write(connection, {"progress": [step, done, total]})
 
     return tell
 
 
-def _write(stream: IO[bytes], value: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(value, separators=(",", ":")).encode() + b"\n")
-    stream.flush()
+def _write(connection: socket.socket, value: Mapping[str, Any]) -> None:
+    connection.sendall(json.dumps(value, separators=(",", ":")).encode() + b"\n")
 
 
 def _lines(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
