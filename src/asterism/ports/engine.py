@@ -35,7 +35,10 @@ class Engine(Protocol):
         ...
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
-        """Run one SELECT; stream its result in bounded memory. Valid until the next call on this engine."""
+        """Run one SELECT; stream its result in bounded memory, to be read once and before the next call on this engine.
+
+        Values cast to the columns' types without loss; a decimal may arrive as text.
+        """
         ...
 
     def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:

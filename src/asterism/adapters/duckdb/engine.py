@@ -1,0 +1,175 @@
+"""The embedded engine: a DuckDB file, or memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from asterism.adapters.duckdb.stream import RelationStream
+from asterism.declare.table import Column
+from asterism.errors import EngineError, LockedError
+from asterism.ports.arrow import ArrowStream
+
+_CATALOG = "_warehouse"
+"""The file is attached by this name, so that no schema of a user's can be mistaken for the file's own name."""
+
+
+class DuckDBEngine:
+    """Implements `Engine`. No key constraints: in DuckDB an index makes scattered updates ten times slower."""
+
+    dialect = "duckdb"
+    enforces_keys = False
+
+    def __init__(self, path: Path | None = None, *, memory_limit: str | None = None) -> None:
+        self._name = str(path) if path else "the warehouse in memory"
+        self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(":memory:")
+        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'")
+        if memory_limit:
+            self._connection.execute("SET memory_limit = $1", [memory_limit])
+        if path is not None:
+            self._attach(path)
+
+    def _attach(self, path: Path) -> None:
+        assert self._connection is not None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection.execute(f"SET temp_directory = {_literal(f'{path}.tmp')}")
+            self._connection.execute(f"ATTACH {_literal(str(path))} AS {_CATALOG}; USE {_CATALOG}")
+        except duckdb.IOException as error:
+            self.close()
+            if "lock" in str(error).lower():
+                raise LockedError(str(path), _first_line(error), "Stop the other process, or wait for it.") from error
+            raise EngineError(str(path), _first_line(error), "Check that the folder can be written and the disk has room.") from error
+        except (duckdb.Error, OSError) as error:
+            self.close()
+            raise EngineError(str(path), _first_line(error), "Check that the file is a DuckDB database and can be written.") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Engine.transaction`."""
+        self._run("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            # A failed statement may have ended the transaction already.
+            try:
+                self._run("ROLLBACK")
+            except EngineError:
+                pass
+            raise
+        try:
+            self._run("COMMIT")
+        except EngineError:
+            try:
+                self._run("ROLLBACK")
+            except EngineError:
+                pass
+            raise
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """See `Engine.execute`."""
+        result = self._run(sql, parameters)
+        if result.description and [column[0] for column in result.description] == ["Count"]:
+            row = result.fetchone()
+            return int(row[0]) if row else -1
+        return -1
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """See `Engine.rows`."""
+        result = self._run(sql, parameters)
+        try:
+            found = result.fetchall()
+        except duckdb.Error as error:
+            raise _failed(self._name, error, sql) from error
+        return [tuple(_utc(value) for value in row) for row in found]
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """See `Engine.fetch`."""
+        connection = self._open()
+        try:
+            relation = connection.sql(sql, params=list(parameters)) if parameters else connection.sql(sql)
+        except duckdb.Error as error:
+            raise _failed(self._name, error, sql) from error
+        return RelationStream(relation)
+
+    def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:
+        """See `Engine.load`."""
+        connection = self._open()
+        target = _quote(table)
+        spelled = ", ".join(f"{_quote(column.name)} {column.type}" for column in columns)
+        self._run(f"CREATE {'TEMPORARY ' if temporary else ''}TABLE IF NOT EXISTS {target} ({spelled})")
+        casts = ", ".join(f"CAST({_quote(column.name)} AS {column.type})" for column in columns)
+        names = ", ".join(_quote(column.name) for column in columns)
+        connection.register("_incoming", data)
+        try:
+            return self.execute(f"INSERT INTO {target} ({names}) SELECT {casts} FROM _incoming")
+        finally:
+            connection.unregister("_incoming")
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """See `Engine.columns`."""
+        schema, _, name = table.rpartition(".")
+        found = self.rows(
+            "SELECT column_name, data_type, is_nullable, coalesce(comment, '') FROM duckdb_columns() "
+            "WHERE table_name = $1 AND CASE WHEN $2 = '' THEN schema_name = 'main' ELSE schema_name = $2 END "
+            "AND database_name IN (current_database(), 'temp') ORDER BY column_index",
+            [name, schema],
+        )
+        return tuple(Column(name, kind, bool(nullable), comment) for name, kind, nullable, comment in found)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def interrupt(self) -> None:
+        """Stop the running statement, from another thread."""
+        self._open().interrupt()
+
+    def fence(self) -> None:
+        """Shut this connection off from files, network and settings, for good."""
+        self._run("SET enable_external_access = false")
+        self._run("SET lock_configuration = true")
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._open().execute(sql, list(parameters)) if parameters else self._open().execute(sql)
+        except duckdb.Error as error:
+            raise _failed(self._name, error, sql) from error
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise EngineError(self._name, "the connection is closed")
+        return self._connection
+
+
+def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:
+    text = _first_line(error)
+    lowered = text.lower()
+    if "no space left" in lowered or "could not write" in lowered or "disk quota" in lowered:
+        return EngineError(name, text, "Free some disk space and repeat; nothing was half done.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return EngineError(name, text, "Give the machine more memory, or load in smaller chunks.")
+    return EngineError(name, text, f"The statement was: {sql[:1000]}")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n\n")[0]
+
+
+def _utc(value: Any) -> Any:  # noqa: ANN401  any value of SQL
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+
+
+def _quote(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,58 @@
+"""Parquet files, written and read by DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from asterism.adapters.duckdb.stream import RelationStream
+from asterism.declare.table import Column
+from asterism.errors import LakeError
+from asterism.ports.arrow import ArrowStream
+
+
+class DuckDBParquet:
+    """Implements `Parquet`. Its connection is its own, so that landing never waits for the warehouse."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+
+    def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
+        """See `Parquet.write`."""
+        casts = ", ".join(f"CAST({_quote(column.name)} AS {column.type}) AS {_quote(column.name)}" for column in columns)
+        self._connection.register("_incoming", data)
+        try:
+            row = self._connection.execute(
+                f"COPY (SELECT {casts} FROM _incoming) TO '{_escape(path)}' "
+                "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+            ).fetchone()
+        except (duckdb.Error, OSError) as error:
+            path.unlink(missing_ok=True)
+            fact = str(error).strip().split("\n\n")[0]
+            raise LakeError(str(path), fact, "Free some disk space, or look at the value that is named.") from error
+        finally:
+            self._connection.unregister("_incoming")
+        return int(row[0]) if row else 0
+
+    def read(self, paths: Sequence[Path]) -> ArrowStream:
+        """See `Parquet.read`."""
+        listed = ", ".join(f"'{_escape(path)}'" for path in paths)
+        try:
+            return RelationStream(self._connection.cursor().sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"))
+        except duckdb.Error as error:
+            raise LakeError(str(paths[0]), str(error).strip().split("\n\n")[0], "The object is damaged: restore it, or pull afresh.") from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _escape(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,242 @@
+"""PostgreSQL as the warehouse, over ADBC. Results are Arrow; DuckDB turns the small ones into Python values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import duckdb
+from adbc_driver_manager import Error as AdbcError
+from adbc_driver_postgresql import dbapi
+
+from asterism.adapters.postgres.arrowschema import postgres_types
+from asterism.declare.table import Column
+from asterism.errors import EngineError
+from asterism.ports.arrow import ArrowStream
+
+_NAMES = {
+    "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT", "real": "FLOAT", "double precision": "DOUBLE",
+    "text": "VARCHAR", "boolean": "BOOLEAN", "date": "DATE", "bytea": "BLOB", "uuid": "UUID", "jsonb": "JSON",
+    "interval": "INTERVAL", "timestamp without time zone": "TIMESTAMP", "time without time zone": "TIME",
+    "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
+}  # fmt: skip
+"""PostgreSQL's names of types, and DuckDB's."""
+_TYPES = {theirs: ours for ours, theirs in _NAMES.items()} | {"HUGEINT": "numeric(38,0)", "UBIGINT": "numeric(20,0)"}
+_COPIED = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "BLOB", "TIMESTAMP"}
+"""Types that the driver copies into a column of the same type; the others go through a temporary table and a cast."""
+
+
+class PostgresEngine:
+    """Implements `Engine`. Tables get primary and foreign keys."""
+
+    dialect = "postgres"
+    enforces_keys = True
+
+    def __init__(self, url: str) -> None:
+        self._name = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", url)
+        self._decoder = duckdb.connect(":memory:")
+        self._decoder.execute("SET TimeZone = 'UTC'")
+        self._connection: dbapi.Connection | None = None
+        try:
+            self._connection = dbapi.connect(url, autocommit=True)
+        except AdbcError as error:
+            raise EngineError(self._name, _fact(error), "Check that the server runs, and the URL with its password.") from error
+        # Compiling a plan to machine code takes longer than most refreshes.
+        for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off"):
+            self.execute(f"SET {setting}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Engine.transaction`."""
+        connection = self._open()
+        connection.adbc_connection.set_autocommit(False)
+        try:
+            yield
+            connection.commit()
+        except AdbcError as error:
+            with suppress(AdbcError):
+                connection.rollback()
+            raise self._failed(error, "COMMIT") from error
+        except BaseException:
+            with suppress(AdbcError):
+                connection.rollback()
+            raise
+        finally:
+            with suppress(AdbcError):
+                connection.adbc_connection.set_autocommit(True)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """See `Engine.execute`."""
+        with self._open().cursor() as cursor:
+            try:
+                cursor.execute(sql, self._bound(parameters))
+            except AdbcError as error:
+                raise self._failed(error, sql) from error
+            return int(cursor.rowcount)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """See `Engine.rows`."""
+        with self._open().cursor() as cursor:
+            try:
+                cursor.execute(sql, self._bound(parameters))
+                stream = cursor.fetch_arrow()
+                casts = [_decoded(place, kind, modifier) for place, (_, kind, modifier) in enumerate(postgres_types(stream))]
+                names = ", ".join(f"c{place}" for place in range(len(casts)))
+                decoder = self._decoder.cursor()
+                decoder.register("_result", stream)
+                return decoder.execute(f"SELECT {', '.join(casts)} FROM _result AS _r({names})").fetchall()
+            except AdbcError as error:
+                raise self._failed(error, sql) from error
+            except duckdb.Error as error:
+                raise EngineError(self._name, _first_line(error), f"The statement was: {sql[:1000]}") from error
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """See `Engine.fetch`. Decimals are text, as the driver gives them."""
+        cursor = self._open().cursor()
+        try:
+            cursor.execute(sql, self._bound(parameters))
+            return _Held(cursor.fetch_arrow(), cursor)
+        except AdbcError as error:
+            cursor.close()
+            raise self._failed(error, sql) from error
+
+    def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:
+        """See `Engine.load`."""
+        target = _quote(table)
+        if temporary or not self.columns(table):
+            spelled = ", ".join(f"{_quote(column.name)} {_spelled(column.type)}" for column in columns)
+            self.execute(f"CREATE {'TEMPORARY ' if temporary else ''}TABLE IF NOT EXISTS {target} ({spelled})")
+        direct = all(column.type in _COPIED or column.type.startswith("DECIMAL") for column in columns)
+        decoder = self._decoder.cursor()
+        decoder.register("_incoming", data)
+        casts = ", ".join(f"CAST({_quote(column.name)} AS {_carried(column.type)}) AS {_quote(column.name)}" for column in columns)
+        schema, _, name = table.rpartition(".")
+        with self._open().cursor() as cursor:
+            try:
+                relation = decoder.sql(f"SELECT {casts} FROM _incoming")
+                if direct:
+                    mode = {"temporary": True} if temporary else {"db_schema_name": schema or None}
+                    return int(cursor.adbc_ingest(name, relation, mode="append", **mode))
+                cursor.execute("DROP TABLE IF EXISTS pg_temp._incoming")
+                count = int(cursor.adbc_ingest("_incoming", relation, mode="create", temporary=True))
+            except AdbcError as error:
+                raise self._failed(error, f"COPY {table}") from error
+            except duckdb.Error as error:
+                raise EngineError(self._name, _first_line(error), f"A value does not fit {table}.") from error
+        names = ", ".join(_quote(column.name) for column in columns)
+        back = ", ".join(f"CAST({_quote(column.name)} AS {_spelled(column.type)})" for column in columns)
+        self.execute(f"INSERT INTO {target} ({names}) SELECT {back} FROM pg_temp._incoming")
+        self.execute("DROP TABLE pg_temp._incoming")
+        return count
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """See `Engine.columns`."""
+        found = self.rows(
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod)::text, NOT a.attnotnull, "
+            "coalesce(col_description(a.attrelid, a.attnum), '')::text FROM pg_attribute a "
+            "WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            [_quote(table)],
+        )
+        return tuple(Column(name, _named(kind), bool(nullable), comment) for name, kind, nullable, comment in found)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if self._connection is not None:
+            with suppress(AdbcError, RuntimeError):
+                self._connection.close()
+            self._connection = None
+
+    def interrupt(self) -> None:
+        """Stop the running statement, from another thread."""
+        self._open().adbc_cancel()
+
+    def _bound(self, parameters: Sequence[Any]) -> duckdb.DuckDBPyRelation | None:
+        if not parameters:
+            return None
+        columns = ", ".join(f"${place} AS p{place}" for place in range(1, len(parameters) + 1))
+        return self._decoder.cursor().sql(f"SELECT {columns}", params=list(parameters))
+
+    def _open(self) -> dbapi.Connection:
+        if self._connection is None:
+            raise EngineError(self._name, "the connection is closed")
+        return self._connection
+
+    def _failed(self, error: AdbcError, sql: str) -> EngineError:
+        if (getattr(error, "sqlstate", None) or "") == "53100":
+            return EngineError(self._name, _fact(error), "Free some disk space on the server and repeat; nothing was half done.")
+        return EngineError(self._name, _fact(error), f"The statement was: {sql[:1000]}")
+
+
+class _Held:
+    """A stream that keeps its cursor while it is read, and closes it then."""
+
+    def __init__(self, stream: Any, cursor: dbapi.Cursor) -> None:  # noqa: ANN401  the driver's own handle
+        self._stream = stream
+        self._cursor = cursor
+
+    def __arrow_c_schema__(self) -> object:
+        return self._stream.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._stream.__arrow_c_stream__()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self._stream.release()
+            self._cursor.close()
+
+
+def _decoded(place: int, kind: str, modifier: int) -> str:
+    column = f"c{place}"
+    if kind == "numeric":
+        # Without a modifier nothing is known but that a sum or a product must not lose its digits.
+        return f"CAST({column} AS DECIMAL({_precision(modifier)}))" if modifier > 0 else _loose_decimal(column)
+    return column
+
+
+def _loose_decimal(column: str) -> str:
+    return f"CASE WHEN {column} = 'NaN' THEN NULL ELSE CAST({column} AS DECIMAL(38,10)) END"
+
+
+def _precision(modifier: int) -> str:
+    return f"{((modifier - 4) >> 16) & 0xFFFF},{(modifier - 4) & 0x7FF}"
+
+
+def _named(kind: str) -> str:
+    """DuckDB's name of a type that format_type wrote."""
+    if kind.endswith("[]"):
+        return f"{_named(kind[:-2])}[]"
+    if kind == "numeric":
+        return "DECIMAL(38,10)"
+    if kind.startswith("numeric"):
+        return kind.replace("numeric", "DECIMAL")
+    return _NAMES.get(re.sub(r"\(\d+\)", "", kind), "VARCHAR")
+
+
+def _spelled(kind: str) -> str:
+    """PostgreSQL's name of a type that DuckDB names."""
+    if kind.endswith("[]"):
+        return f"{_spelled(kind[:-2])}[]"
+    if kind.startswith("DECIMAL"):
+        return kind.replace("DECIMAL", "numeric")
+    return _TYPES.get(kind, "text")
+
+
+def _carried(kind: str) -> str:
+    """The type in which a column travels to PostgreSQL."""
+    return "VARCHAR" if kind in ("JSON", "UUID", "INTERVAL", "HUGEINT", "UBIGINT") else kind
+
+
+def _fact(error: AdbcError) -> str:
+    text = re.sub(r"^\w+: (\[libpq\] )?", "", str(error)).split("Query was:")[0]
+    return re.sub(r"\s+", " ", text).strip(" .")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n\n")[0]
+
+
+def _quote(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))

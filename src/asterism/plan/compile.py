@@ -1,0 +1,339 @@
+"""Models to plans: what each table is made from, and how it is kept current."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from sqlglot import exp
+
+from asterism.declare.model import Model
+from asterism.declare.table import Column, Table
+from asterism.errors import Problem
+from asterism.plan import clock
+from asterism.plan.determine import determine
+from asterism.plan.hidden import SCHEMA, Hidden, hide
+from asterism.plan.inline import inline
+from asterism.plan.parse import Refused, parse
+from asterism.plan.qualify import qualify, sources
+from asterism.plan.restrict import Scope, is_row_level, restrict
+from asterism.plan.scope import Changes, Delta, number_leaves, scope
+from asterism.plan.tree import (
+    Unprovable,
+    branches,
+    has_aggregate,
+    is_grouped,
+    is_plain,
+    items,
+    leaves,
+    outputs,
+    table_name,
+    windows,
+)
+
+HISTORY_COLUMNS = (
+    Column("valid_from", "TIMESTAMP", nullable=False),
+    Column("valid_to", "TIMESTAMP"),
+    Column("is_current", "BOOLEAN", nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one stored table is kept current. `full_because` is None where change sets suffice."""
+
+    table: Table
+    """Name, own columns (types are the engine's business) and key; with history, without its columns."""
+    query: exp.Query
+    model: Model | None
+    """None for a hidden table."""
+    owner: str
+    """The model's name; for a hidden table, of the model it serves."""
+    inputs: frozenset[str]
+    scope_columns: tuple[str, ...]
+    keys: tuple[tuple[exp.Expression, ...], ...]
+    """For each branch of the query, its expressions of `scope_columns`."""
+    unit: clock.Unit | None
+    full_because: str | None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when the table's meaning does, not when its comments or spaces do."""
+        history = (self.model.history, self.model.record) if self.model else ()
+        text = repr((self.query.sql("duckdb"), self.table.name, self.table.key, history))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def maintenance(self) -> str:
+        """In a phrase: `incremental, by staff_id` or `full: a FULL JOIN`."""
+        ticks = f"; again every {self.unit}" if self.unit else ""
+        if self.full_because is not None:
+            return f"full: {self.full_because}{ticks}"
+        return f"incremental, by {', '.join(self.scope_columns)}{ticks}"
+
+    def full(self, moment: datetime) -> exp.Query:
+        """The whole content of the table, with the clock at `moment`."""
+        return clock.at(self.query, moment) if self.unit else self.query
+
+    def scope(self, changes: Changes, moment: datetime) -> exp.Query | None:
+        """A SELECT of the keys that `changes` can touch (`s0` …), or None where they touch nothing."""
+        query = scope(self.query, self.keys, changes)
+        return clock.at(query, moment) if query is not None and self.unit else query
+
+    def restricted(self, within: Scope, moment: datetime) -> exp.Query:
+        """The content of the table for the keys in a scope."""
+        query = restrict(self.query, self.keys, within)
+        return clock.at(query, moment) if self.unit else query
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """All plans, inputs first, and all that is wrong with the models."""
+
+    plans: tuple[Plan, ...]
+    problems: tuple[Problem, ...]
+    tables: Mapping[str, Table]
+    """Every table that a query may read, by name: the sources', and the models' with their history columns."""
+
+
+def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: Path | None = None) -> Compiled:
+    """Compile models over source tables. Problems are collected, never raised; `root` shortens the paths they name."""
+    named = {model.name: model for model in models}
+    parsed: dict[str, exp.Query] = {}
+    problems: list[Problem] = []
+    for model in named.values():
+        try:
+            parsed[model.name] = parse(model.sql)
+        except Refused as refused:
+            problems.append(refused.problem(_where(model, root), model.line))
+    order, cycle = _order(parsed)
+    if cycle:
+        problems.append(
+            Problem(_where(named[cycle[0]], root), f"the models form a cycle: {' → '.join(cycle)}", "Take one of them out of the circle.")
+        )
+    known = dict(tables)
+    plans: list[Plan] = []
+    broken = {name for name in named if name not in parsed} | set(cycle)
+    for name in order:
+        model = named[name]
+        if any(source in broken for source, _ in sources(parsed[name])):
+            broken.add(name)
+            continue
+        try:
+            made = _compile(model, parsed[name], known)
+        except Refused as refused:
+            problems.append(refused.problem(_where(model, root), model.line))
+            broken.add(name)
+            continue
+        plans += made
+        for plan in made:
+            known[plan.table.name] = stored_table(plan)
+    problems += _references(named, known, root)
+    return Compiled(tuple(plans), tuple(problems), known)
+
+
+def stored_table(plan: Plan) -> Table:
+    """The table as it stands in the warehouse: with history, its record key first and its validity last."""
+    if plan.model is None or plan.model.history is None:
+        return plan.table
+    record = record_column(plan.model)
+    columns = (Column(record, "BIGINT", nullable=False), *plan.table.columns, *HISTORY_COLUMNS)
+    return Table(plan.table.name, columns, (record,))
+
+
+def record_column(model: Model) -> str:
+    """The name of the surrogate key of a version."""
+    return model.record or f"{model.name}_record_id"
+
+
+def _order(parsed: Mapping[str, exp.Query]) -> tuple[list[str], list[str]]:
+    graph = {name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()}
+    own = [name for name, query in parsed.items() if any(each == name for each, _ in sources(query))]
+    if own:
+        return [name for name in graph if name not in own], [own[0], own[0]]
+    try:
+        return list(TopologicalSorter(graph).static_order()), []
+    except CycleError as error:
+        cycle = list(error.args[1])
+        rest = {name: inputs - set(cycle) for name, inputs in graph.items() if name not in cycle}
+        return list(TopologicalSorter(rest).static_order()), cycle
+
+
+def _compile(model: Model, parsed: exp.Query, tables: Mapping[str, Table]) -> list[Plan]:
+    query = inline(qualify(parsed, tables))
+    names = [projection.alias_or_name for projection in branches_or_refuse(query)[0].expressions]
+    _check_columns(model, names)
+    determine(query, tables)
+    table = Table(model.name, tuple(Column(name, "") for name in names), model.key)
+    try:
+        if query.find(exp.With):
+            raise Unprovable("a recursive CTE")
+        shown, hidden = hide(query, model.name, tables)
+        below = {each.table.name: each.table for each in hidden}
+        plans = [_plan(each.table, each.query, None, model.name) for each in hidden]
+        return [*plans, _plan(table, shown, model, model.name, {**tables, **below})]
+    except Unprovable as reason:
+        return [_full(table, query, model, str(reason))]
+
+
+def branches_or_refuse(query: exp.Query) -> list[exp.Select]:
+    """The query's SELECTs. Raises Refused for another kind of query."""
+    try:
+        return branches(query)
+    except Unprovable as reason:
+        raise Refused(f"{reason} cannot be a model", "Write a SELECT.") from reason
+
+
+def _check_columns(model: Model, names: list[str]) -> None:
+    taken = set()
+    for name in names:
+        if name.lower() in taken:
+            raise Refused(f"two columns are called {name!r}", "Give one of them another alias.")
+        taken.add(name.lower())
+    for name in model.key:
+        if name not in names:
+            raise Refused(f"the key column {name!r} is not among the columns {', '.join(names)}", "Correct `-- key:` or select it.")
+    if model.history:
+        for name in (record_column(model), *(column.name for column in HISTORY_COLUMNS)):
+            if name in names:
+                raise Refused(f"the column {name!r} is one that history adds", "Give it another alias, or name the record otherwise.")
+
+
+def _plan(table: Table, query: exp.Query, model: Model | None, owner: str, tables: Mapping[str, Table] | None = None) -> Plan:
+    number_leaves(query)
+    try:
+        columns, keys = _scope_of(query, table.key)
+        plan = Plan(table, query, model, owner, _inputs(query), columns, keys, clock.unit(query), None)
+        for name in sorted(plan.inputs):
+            plan.scope({name: Delta("b", "a")}, datetime(2000, 1, 1))  # noqa: DTZ001  naive UTC
+        plan.scope({name: Delta("b", "a") for name in plan.inputs}, datetime(2000, 1, 1))  # noqa: DTZ001
+        plan.restricted(Scope("s", (True,) * len(columns)), datetime(2000, 1, 1))  # noqa: DTZ001
+    except Unprovable as reason:
+        return _full(table, query, model, str(reason), owner)
+    return plan
+
+
+def _full(table: Table, query: exp.Query, model: Model | None, reason: str, owner: str = "") -> Plan:
+    return Plan(table, query, model, owner or table.name, _inputs(query), (), (), clock.unit(query), reason)
+
+
+def _inputs(query: exp.Query) -> frozenset[str]:
+    ctes = {cte.alias for cte in query.find_all(exp.CTE)}
+    return frozenset(table_name(leaf) for leaf in leaves(query) if leaf.db or leaf.name not in ctes)
+
+
+def _scope_of(query: exp.Query, key: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[exp.Expression, ...], ...]]:
+    """The stored columns by which the table is maintained, and their expressions in each branch."""
+    selects = branches(query)
+    if query.args.get("limit") or query.args.get("offset"):
+        raise Unprovable("LIMIT or OFFSET")
+    for select in selects:
+        _provable(select)
+    names = list(outputs(selects[0]))
+    columns = key
+    ranked = [select for select in selects if windows(select)]
+    if ranked:
+        if len(selects) > 1:
+            raise Unprovable("a window in a set operation")
+        columns = _partition_columns(ranked[0])
+    elif len(selects) == 1 and is_grouped(selects[0]) and any(not is_row_level(outputs(selects[0])[name]) for name in key):
+        columns = _group_columns(selects[0])
+    keys = []
+    for select in selects:
+        by_position = dict(zip(names, (each.unalias() for each in select.expressions), strict=True))
+        expressions = tuple(by_position[name] for name in columns)
+        if not all(is_row_level(each) for each in expressions):
+            raise Unprovable("a key that is not a value of one row")
+        keys.append(expressions)
+    return columns, tuple(keys)
+
+
+def _provable(select: exp.Select) -> None:
+    items(select)
+    group = select.args.get("group")
+    if group is not None and (
+        any(group.args.get(each) for each in ("grouping_sets", "rollup", "cube", "totals"))
+        or any(isinstance(each, (exp.GroupingSets, exp.Rollup, exp.Cube)) for each in group.expressions)
+    ):
+        raise Unprovable("GROUPING SETS, ROLLUP or CUBE")
+    if any(select.args.get(each) for each in ("limit", "offset", "sample")):
+        raise Unprovable("LIMIT, OFFSET or SAMPLE")
+    distinct = select.args.get("distinct")
+    if distinct is not None and distinct.args.get("on"):
+        raise Unprovable("DISTINCT ON")
+    if windows(select) and (is_grouped(select) or distinct):
+        raise Unprovable("a window over GROUP BY or DISTINCT")
+    for derived in select.find_all(exp.Subquery, exp.Exists, exp.In):
+        _provable_subquery(derived, select)
+    for item in items(select):
+        if isinstance(item.node, exp.Subquery):
+            if not is_plain(item.node.this):
+                raise Unprovable("a derived table that aggregates")
+            for branch in branches(item.node.this):
+                _provable(branch)
+
+
+def _provable_subquery(node: exp.Expression, select: exp.Select) -> None:
+    parent = node.parent
+    if isinstance(node, exp.Subquery) and not isinstance(parent, (exp.From, exp.Join, exp.In, exp.Exists, exp.SetOperation)):
+        raise Unprovable("a scalar subquery")
+    clause = node
+    while clause.parent is not None and clause.parent is not select:
+        clause = clause.parent
+    is_predicate = isinstance(node, exp.Exists) or (isinstance(node, exp.In) and node.args.get("query"))
+    if is_predicate and clause.arg_key in ("having", "qualify", "group"):
+        raise Unprovable(f"a subquery in {clause.arg_key.upper()}")
+
+
+def _partition_columns(select: exp.Select) -> tuple[str, ...]:
+    stored: dict[str, str] = {}
+    for name, expression in outputs(select).items():
+        stored.setdefault(expression.sql(), name)
+    common: list[str] | None = None
+    for window in windows(select):
+        parts = [part.sql() for part in window.args.get("partition_by") or ()]
+        common = parts if common is None else [part for part in common if part in parts]
+    if not common:
+        raise Unprovable("a window without PARTITION BY, or windows whose partitions share no column")
+    if any(part not in stored for part in common):
+        raise Unprovable("a window whose partition columns are not among the columns")
+    return tuple(dict.fromkeys(stored[part] for part in common))
+
+
+def _group_columns(select: exp.Select) -> tuple[str, ...]:
+    stored = {expression.sql(): name for name, expression in outputs(select).items() if not has_aggregate(expression)}
+    group = select.args.get("group")
+    parts = [each.sql() for each in group.expressions] if group else []
+    if not parts or any(part not in stored for part in parts):
+        raise Unprovable("an aggregate in the key, and grouping expressions that are not among the columns")
+    return tuple(stored[part] for part in parts)
+
+
+def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: Path | None) -> list[Problem]:
+    problems = []
+    for model in models.values():
+        table = tables.get(model.name)
+        for reference in model.references:
+            target = models.get(reference.table)
+            if table is not None and reference.column not in table.column_names:
+                fact = f"references name the column {reference.column!r}, which the model does not have"
+                problems.append(Problem(_where(model, root), fact, f"It has {', '.join(table.column_names)}."))
+            if target is None:
+                fact = f"references name {reference.table!r}, which is no model"
+                problems.append(Problem(_where(model, root), fact, f"The models are {', '.join(sorted(models))}."))
+            elif len(target.key) != 1 or target.history:
+                fact = f"{reference.table!r} cannot be referred to: its key is not one column, or it keeps history"
+                problems.append(Problem(_where(model, root), fact, "Refer to a dimension with a key of one column and no history."))
+    return problems
+
+
+def _where(model: Model, root: Path | None) -> str:
+    return str(model.path.relative_to(root) if root and model.path.is_relative_to(root) else model.path)
+
+
+__all__ = ["HISTORY_COLUMNS", "SCHEMA", "Compiled", "Hidden", "Plan", "compile_models", "record_column", "stored_table"]

@@ -1,0 +1,168 @@
+"""From DuckDB's dialect, in which everything is written, to the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+
+def translate(statement: exp.Expression | str, dialect: str) -> str:
+    """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2` …"""
+    if isinstance(statement, str):
+        lowered = statement.lower()
+        plain = dialect == "duckdb" and "_same(" not in lowered and "surrogate_key(" not in lowered
+        return statement if plain else _translate_text(statement, dialect)
+    return _generate(statement.copy(), dialect)
+
+
+@lru_cache(maxsize=2048)
+def _translate_text(statement: str, dialect: str) -> str:
+    return _generate(sqlglot.parse_one(statement, read="duckdb"), dialect)
+
+
+def _generate(tree: exp.Expression, dialect: str) -> str:
+    rules = _RULES.get(dialect, {})
+    holder = exp.Paren(this=tree)
+    for node in reversed(list(holder.walk(bfs=True))):
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "surrogate_key":
+            node.replace(_surrogate_key(node, dialect))
+        elif isinstance(node, exp.Anonymous) and node.name.lower() == "_same":
+            node.replace(_same(node, dialect))
+        elif (rule := rules.get(type(node))) is not None:
+            replacement = rule(node)
+            if replacement is not node:
+                node.replace(replacement)
+    return holder.this.sql(dialect=dialect, identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
+
+
+def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expression:
+    """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
+    parts = []
+    for argument in call.expressions:
+        text = f"CAST({argument.sql(dialect=dialect, identify=True)} AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'})"
+        parts.append(f"COALESCE(CAST(LENGTH({text}) AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'}) || ':' || {text}, '-')")
+    digest = f"SUBSTR(MD5({' || '.join(parts)}), 1, 16)"
+    if dialect == "duckdb":
+        sql = f"CAST(CAST('0x' || {digest} AS UBIGINT) & 9223372036854775807 AS BIGINT)"
+    else:
+        sql = f"(CAST(CAST('x' || {digest} AS BIT(64)) AS BIGINT) & 9223372036854775807)"
+    return Verbatim(this=sql)
+
+
+def _same(call: exp.Anonymous, dialect: str) -> exp.Expression:
+    """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL plans IS NOT DISTINCT FROM as a nested loop."""
+    one, other = call.expressions
+    if dialect != "postgres":
+        return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
+    first, second = (side.sql("postgres", identify=True) for side in (one, other))
+    return Verbatim(this=f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
+
+
+class Verbatim(exp.Expression):
+    """Text that is already of the target's dialect."""
+
+    arg_types = {"this": True}  # noqa: RUF012  sqlglot's own way to declare arguments
+
+
+def _verbatim(_: object, node: exp.Expression) -> str:
+    return str(node.this)
+
+
+def _try_cast(node: exp.Expression) -> exp.Expression:
+    value = node.this.sql("postgres", identify=True)
+    kind = node.args["to"].sql("postgres")
+    return Verbatim(this=f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
+
+
+def _first(node: exp.Expression) -> exp.Expression:
+    return Verbatim(this=f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
+
+
+def _parameter(node: exp.Expression) -> exp.Expression:
+    return Verbatim(this=f"${node.name}")
+
+
+_POSTGRES_FUNCTIONS: dict[str, str] = {
+    "dayname": "TRIM(TO_CHAR({0}, 'FMDay'))",
+    "monthname": "TRIM(TO_CHAR({0}, 'FMMonth'))",
+    "isodow": "CAST(EXTRACT(ISODOW FROM {0}) AS BIGINT)",
+    "isoyear": "CAST(EXTRACT(ISOYEAR FROM {0}) AS BIGINT)",
+    "epoch_ms": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 millisecond')",
+}
+
+
+def _function(name: str) -> Callable[[exp.Expression], exp.Expression]:
+    template = _POSTGRES_FUNCTIONS[name]
+
+    def rule(node: exp.Expression) -> exp.Expression:
+        return Verbatim(this=template.format(node.this.sql("postgres", identify=True)))
+
+    return rule
+
+
+def _anonymous(node: exp.Expression) -> exp.Expression:
+    template = _POSTGRES_FUNCTIONS.get(node.name.lower())
+    if template is None:
+        return node
+    return Verbatim(this=template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
+
+
+def _extract(node: exp.Expression) -> exp.Expression:
+    """DuckDB's date parts are integers, PostgreSQL's are numeric."""
+    if isinstance(node.parent, exp.Cast):
+        return node
+    return exp.cast(node.copy(), "BIGINT")
+
+
+def _part(part: str) -> Callable[[exp.Expression], exp.Expression]:
+    def rule(node: exp.Expression) -> exp.Expression:
+        return Verbatim(this=f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
+
+    return rule
+
+
+_TYPES = {
+    "INT128": "DECIMAL(38, 0)",
+    "UBIGINT": "DECIMAL(20, 0)",
+    "UINT": "BIGINT",
+    "USMALLINT": "INT",
+    "UTINYINT": "SMALLINT",
+    "TINYINT": "SMALLINT",
+    "JSON": "JSONB",
+}
+
+
+def _type(node: exp.Expression) -> exp.Expression:
+    name = _TYPES.get(getattr(node.this, "value", str(node.this)))
+    return exp.DataType.build(name, dialect="postgres") if name else node
+
+
+_Rule = Callable[[exp.Expression], exp.Expression]
+_RULES: dict[str, dict[type[exp.Expression], _Rule]] = {
+    "postgres": {
+        exp.TryCast: _try_cast,
+        exp.First: _first,
+        exp.Parameter: _parameter,
+        exp.Placeholder: _parameter,
+        exp.DataType: _type,
+        exp.Extract: _extract,
+        exp.Anonymous: _anonymous,
+        exp.Dayname: _function("dayname"),
+        exp.Monthname: _function("monthname"),
+        exp.DayOfWeekIso: _function("isodow"),
+        exp.Year: _part("YEAR"),
+        exp.Month: _part("MONTH"),
+        exp.Day: _part("DAY"),
+        exp.Quarter: _part("QUARTER"),
+        exp.DayOfMonth: _part("DAY"),
+        exp.DayOfYear: _part("DOY"),
+        exp.Hour: _part("HOUR"),
+        exp.Minute: _part("MINUTE"),
+    },
+}
+
+for _dialect in ("duckdb", "postgres"):
+    sqlglot.Dialect.get_or_raise(_dialect).generator_class.TRANSFORMS[Verbatim] = _verbatim

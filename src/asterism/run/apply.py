@@ -1,0 +1,202 @@
+"""Apply: the rows of a scope become what they should be, and the difference is told.
+
+Rows that are there already change nothing, so applying a batch twice is applying it once: that is what makes
+at-least-once delivery exact. Within the caller's transaction throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterism.errors import ModelError
+from asterism.plan.scope import Delta
+from asterism.run.session import Session, listed, quote
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A stored table: its own columns, its key, and what is special about it."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    floats: frozenset[str] = frozenset()
+    """Columns compared within a relative 1e-9: a sum of floats depends on the order of its terms."""
+    record: str | None = None
+    """With history: the surrogate key of a version."""
+    kept_for: tuple[tuple[str, str], ...] = ()
+    """(table, column) of the facts with history: a row that one of them refers to is not deleted."""
+
+    @property
+    def current(self) -> str:
+        """A condition that the rows of today meet."""
+        return "is_current" if self.record else "true"
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """The columns as stored."""
+        if self.record is None:
+            return self.columns
+        return (self.record, *self.columns, "valid_from", "valid_to", "is_current")
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The scope of an apply: the keys in `table` (columns `s0` …), as values of the target's `columns`."""
+
+    table: str
+    columns: tuple[str, ...]
+    nullable: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply did. `delta` is None where nothing changed; counts are of rows without history's bookkeeping."""
+
+    delta: Delta | None
+    removed: int = 0
+    added: int = 0
+
+
+def apply(session: Session, target: Target, within: Within | None, after: str, moment: datetime) -> Applied:
+    """Make the rows of `target` in a scope (None: all rows) equal to those of the table `after`; answer the change set.
+
+    Raises ModelError where two rows would have one key; then nothing has been changed.
+    """
+    minus, plus = _difference(session, target, within, after)
+    nulls = ", ".join(f"(SELECT count(*) FROM {{0}} WHERE {quote(name)} IS NULL)" for name in target.key)
+    counted = f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"
+    if target.key:
+        counted += f", {nulls.format(quote(minus))}, {nulls.format(quote(plus))}"
+    (counts,) = session.rows(counted)
+    removed, added = counts[:2]
+    width = len(target.key)
+    nullable = tuple(bool(counts[2 + place] or counts[2 + width + place]) for place in range(width))
+    if target.kept_for and removed:
+        minus = _without_referred(session, target, minus, plus, nullable)
+        removed = session.rows(f"SELECT count(*) FROM {quote(minus)}")[0][0]
+    if not removed and not added:
+        return Applied(None)
+    if added:
+        _refuse_duplicates(session, target, minus, plus, nullable)
+    if target.record is not None:
+        return Applied(_replace_versions(session, target, minus, plus, nullable, moment), removed, added)
+    if removed:
+        same = same_key(target.key, "t", "m", nullable)
+        session.execute(f"DELETE FROM {quote(target.name)} AS t USING {quote(minus)} AS m WHERE {same}")
+    if added:
+        names = listed(target.columns)
+        session.execute(f"INSERT INTO {quote(target.name)} ({names}) SELECT {names} FROM {quote(plus)}")
+    return Applied(Delta(minus, plus), removed, added)
+
+
+def same_key(key: Sequence[str], left: str, right: str, nullable: Sequence[bool]) -> str:
+    """SQL that compares two rows' keys, null-safe where a NULL can stand."""
+    terms = [
+        f"_same({left}.{quote(name)}, {right}.{quote(name)})" if null else f"{left}.{quote(name)} = {right}.{quote(name)}"
+        for name, null in zip(key, nullable, strict=True)
+    ]
+    return " AND ".join(terms) or "true"
+
+
+def _difference(session: Session, target: Target, within: Within | None, after: str) -> tuple[str, str]:
+    """The rows that are no longer, and those that are new, as temporary tables."""
+    columns = listed(target.columns, "t")
+    before_sql = f"SELECT {columns} FROM {quote(target.name)} AS t"
+    if within is not None:
+        pairs = zip(within.columns, within.nullable, strict=True)
+        terms = [
+            f"_same(t.{quote(name)}, s.s{place})" if null else f"t.{quote(name)} = s.s{place}"
+            for place, (name, null) in enumerate(pairs)
+        ]
+        before_sql += f" JOIN {quote(within.table)} AS s ON {' AND '.join(terms) or 'true'}"
+    before_sql += f" WHERE {target.current}" if target.record else ""
+    before = session.keep(before_sql)
+    return difference(session, target, before, after), difference(session, target, after, before)
+
+
+def difference(session: Session, target: Target, these: str, those: str) -> str:
+    """The rows of one table that have no like in the other, floats within a relative 1e-9, as a temporary table."""
+    if not target.floats:
+        names = listed(target.columns)
+        return session.keep(f"SELECT {names} FROM {quote(these)} EXCEPT ALL SELECT {names} FROM {quote(those)}")
+    same = [same_key(target.key, "a", "b", [True] * len(target.key))]
+    for name in target.columns:
+        one, other = f"a.{quote(name)}", f"b.{quote(name)}"
+        if name in target.floats:
+            same.append(
+                f"({one} IS NOT DISTINCT FROM {other} OR abs({one} - {other}) <= 1e-9 * greatest(abs({one}), abs({other})))"
+            )
+        elif name not in target.key:
+            same.append(f"{one} IS NOT DISTINCT FROM {other}")
+    condition = " AND ".join(same)
+    return session.keep(
+        f"SELECT {listed(target.columns, 'a')} FROM {quote(these)} AS a "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {quote(those)} AS b WHERE {condition})"
+    )
+
+
+def _without_referred(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> str:
+    """Of the rows to be removed, those that are replaced or that no fact refers to."""
+    (key,) = target.key
+    referred = " OR ".join(
+        f"m.{quote(key)} IN (SELECT {quote(column)} FROM {quote(table)} WHERE {quote(column)} IS NOT NULL)"
+        for table, column in target.kept_for
+    )
+    replaced = f"EXISTS (SELECT 1 FROM {quote(plus)} AS p WHERE {same_key(target.key, 'm', 'p', nullable)})"
+    return session.keep(
+        f"SELECT {listed(target.columns, 'm')} FROM {quote(minus)} AS m WHERE {replaced} OR NOT coalesce(({referred}), false)"
+    )
+
+
+def _refuse_duplicates(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> None:
+    key = listed(target.key) or "1"
+    twice = session.rows(f"SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1" if target.key else
+                         f"SELECT 1 FROM {quote(plus)} HAVING count(*) > 1")
+    if not twice:
+        removed = f"EXISTS (SELECT 1 FROM {quote(minus)} AS m WHERE {same_key(target.key, 'm', 't', nullable)})"
+        twice = session.rows(
+            f"SELECT {listed(target.key, 't') or '1'} FROM {quote(target.name)} AS t "
+            f"JOIN {quote(plus)} AS p ON {same_key(target.key, 't', 'p', nullable)} "
+            f"WHERE {'t.' if target.record else ''}{target.current} AND NOT {removed} LIMIT 1"
+        )
+    if twice:
+        raise duplicate(target, twice[0])
+
+
+def duplicate(target: Target, values: Sequence[object]) -> ModelError:
+    """The error of a violated key, with one key that occurs twice."""
+    said = ", ".join(f"{name} = {value!r}" for name, value in zip(target.key, values, strict=False))
+    return ModelError(target.name, f"two rows have the key {said}", "Correct the joins, or name a finer key in `-- key:`.")
+
+
+def _replace_versions(  # noqa: PLR0913  the parts of one change
+    session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool], moment: datetime
+) -> Delta:
+    """Close the versions of the rows that are no longer, open one for each that is new."""
+    assert target.record is not None
+    stored, names, when = quote(target.name), listed(target.all_columns), f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
+    same = same_key(target.key, "t", "m", nullable)
+    before = session.keep(
+        f"SELECT {listed(target.all_columns, 't')} FROM {stored} AS t JOIN {quote(minus)} AS m ON {same} WHERE t.is_current"
+    )
+    own = listed(target.columns)
+    record = f"surrogate_key({', '.join([*(quote(name) for name in target.key), when])}) AS {quote(target.record)}"
+    after = session.keep(
+        f"SELECT {quote(target.record)}, {own}, valid_from, {when} AS valid_to, false AS is_current FROM {quote(before)} "
+        f"UNION ALL SELECT {record}, {own}, {when} AS valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current "
+        f"FROM {quote(plus)}"
+    )
+    session.execute(f"DELETE FROM {stored} AS t USING {quote(minus)} AS m WHERE {same} AND t.is_current")
+    taken = session.rows(
+        f"SELECT a.{quote(target.record)} FROM {quote(after)} AS a JOIN {stored} AS t "
+        f"ON a.{quote(target.record)} = t.{quote(target.record)} LIMIT 1"
+    ) or session.rows(f"SELECT {quote(target.record)} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1 LIMIT 1")
+    if taken:
+        raise ModelError(
+            target.name, f"two versions have the surrogate key {taken[0][0]}", "Report this: two different keys have one md5."
+        )
+    session.execute(f"INSERT INTO {stored} ({names}) SELECT {names} FROM {quote(after)}")
+    return Delta(before, after)

@@ -1,0 +1,247 @@
+"""Commit: a landed batch goes into the warehouse, with every model behind it and the cursor, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import perf_counter
+
+import msgspec
+
+from asterism.declare.table import Column, Table
+from asterism.errors import EngineError, LockedError, SourceError
+from asterism.plan.scope import Delta
+from asterism.run.apply import Applied, Target, Within, apply
+from asterism.run.land import LandedTable, Landing, Manifest
+from asterism.run.ledger import ModelState, Position
+from asterism.run.refresh import Broken, Refresh, Refreshed
+from asterism.run.session import Session, listed, quote
+from asterism.run.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What one transaction did."""
+
+    refreshed: tuple[Refreshed, ...] = ()
+    held: tuple[tuple[str, str], ...] = ()
+    """Models that could not be refreshed, with the reason."""
+    removed: int = 0
+    added: int = 0
+    """Rows of source tables."""
+    notices: tuple[str, ...] = ()
+    moment: datetime | None = None
+    seconds: float = 0.0
+
+
+def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Committed:
+    """Apply a landed batch, refresh, and move the cursor to `position`: all of it, or nothing and an error.
+
+    A model that fails is held, with its descendants, and the rest goes on. Raises LockedError where another process has
+    moved the cursor meanwhile.
+    """
+
+    def work(held: dict[str, str]) -> Committed:
+        current = warehouse.ledger.position(manifest.source)
+        if current is not None and current.seq != manifest.seq:
+            raise LockedError(manifest.source, "another process has pulled it meanwhile", "Run one Asterism at a time on a stage.")
+        return replay(warehouse, manifest, position, held)
+
+    return holding(warehouse, work)
+
+
+def holding(warehouse: Warehouse, work: Callable[[dict[str, str]], Committed]) -> Committed:
+    """Run `work` in a transaction, again with a model held for each one that breaks."""
+    held: dict[str, str] = {}
+    started = perf_counter()
+    while True:
+        try:
+            with warehouse.session.transaction():
+                done = work(held)
+        except Broken as broken:
+            if broken.model in held:
+                raise EngineError(broken.model, broken.error, "Report this: it failed although it was held.") from broken
+            held[broken.model] = broken.error
+        else:
+            return replace(done, seconds=perf_counter() - started)
+
+
+def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: dict[str, str]) -> Committed:
+    """The same inside the caller's transaction, for `rebuild` too."""
+    changes: dict[str, Delta] = {}
+    totals: set[str] = set()
+    removed = added = 0
+    landing = Landing(warehouse.lake, warehouse.parquet)
+    for landed in manifest.tables:
+        shape = landed.shape()
+        if _prepare(warehouse, manifest.source, shape):
+            totals.add(shape.name)
+        if not manifest.complete:
+            added += _append(warehouse.session, landing, landed)
+            applied = Applied(None)
+        else:
+            applied = _apply(warehouse, landing, landed, manifest.polled_at)
+        removed, added = removed + applied.removed, added + applied.added
+        if applied.delta is not None:
+            changes[shape.name] = applied.delta
+        values = [shape.name, landed.object or "", landed.rows, landed.deletions, applied.removed, applied.added, manifest.polled_at]
+        warehouse.ledger.batch(manifest.source, manifest.seq, values)
+    before = warehouse.ledger.position(manifest.source)
+    if manifest.complete and before is not None and before.loading:
+        totals |= {name for name in warehouse.raw_tables() if name.startswith(f"{manifest.source}.")}
+    done = Committed(removed=removed, added=added)
+    if manifest.moment is not None:
+        done = _refresh(warehouse, manifest.moment, changes, totals, held, done)
+    warehouse.ledger.move(manifest.source, position)
+    return done
+
+
+def _refresh(  # noqa: PLR0913  what a refresh is made of
+    warehouse: Warehouse, moment: datetime, changes: dict[str, Delta], totals: set[str], held: dict[str, str], done: Committed
+) -> Committed:
+    compiled = warehouse.compiled(warehouse.raw_tables().values())
+    work = Refresh(warehouse.session, warehouse.ledger, compiled, moment, changes, totals, held)
+    work.run()
+    return finish(warehouse, work, done)
+
+
+def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
+    """Land the models' change sets and note the refresh."""
+    seq, _ = warehouse.ledger.begin_refresh(work.moment)
+    warehouse.ledger.end_refresh(seq, work.moment)
+    if warehouse.processed:
+        _process(warehouse, work, seq)
+    states = warehouse.ledger.models()
+    stuck = tuple((name, state.error) for name, state in sorted(states.items()) if state.state == "held")
+    for name, state in _problems(warehouse, work).items():
+        stuck = (*stuck, (name, state.error))
+    return Committed(tuple(work.report), stuck, done.removed, done.added, (*done.notices, *work.notices), work.moment)
+
+
+def _problems(warehouse: Warehouse, work: Refresh) -> dict[str, ModelState]:
+    """Models that do not compile are held too: their tables stay as they are."""
+    found = {}
+    for model in warehouse.models:
+        if any(plan.table.name == model.name for plan in work.compiled.plans):
+            continue
+        facts = [problem.fact for problem in work.compiled.problems if problem.where.startswith(str(model.path))]
+        found[model.name] = ModelState("", "held", facts[0] if facts else "waits for a model that is wrong", None, None, None)
+    return found
+
+
+def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:
+    """Write each visible model's change set to the processed zone, under a name that a retry overwrites."""
+    landing, objects = Landing(warehouse.lake, warehouse.parquet), []
+    for plan in work.compiled.plans:
+        delta = work.changes.get(plan.table.name)
+        if delta is None or plan.model is None:
+            continue
+        columns = warehouse.engine.columns(plan.table.name)
+        names = listed([column.name for column in columns])
+        stream = warehouse.engine.fetch(
+            f"SELECT {names}, 'before' AS change FROM {quote(delta.before)} UNION ALL "
+            f"SELECT {names}, 'after' AS change FROM {quote(delta.after)}"
+        )
+        key = f"processed/{plan.table.name}/{work.moment:%Y/%m/%d}/{seq:012d}.parquet"
+        if landing.put(key, (*columns, Column("change", "VARCHAR")), stream):
+            objects.append(key)
+    note = {"seq": seq, "moment": work.moment.isoformat(), "objects": objects}
+    warehouse.lake.put(f"processed/_manifests/{seq:012d}.json", msgspec.json.encode(note))
+
+
+def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:
+    """See that the source table stands with these columns; answer whether what it holds must be read whole again."""
+    session, known = warehouse.session, warehouse.raw_tables().get(shape.name)
+    if known is None:
+        schema = shape.name.rpartition(".")[0]
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+        columns = ", ".join(f"{quote(column.name)} {column.type}" for column in shape.columns)
+        session.execute(f"CREATE TABLE {quote(shape.name)} ({columns})")
+        if session.engine.enforces_keys:
+            session.execute(f"ALTER TABLE {quote(shape.name)} ADD PRIMARY KEY ({listed(shape.key)})")
+        warehouse.ledger.note_table(source, shape.name, shape.key)
+        warehouse.note_raw({shape.name: Table(shape.name, session.engine.columns(shape.name), shape.key)})
+        return True
+    if known.key != shape.key:
+        raise SourceError(
+            shape.name, f"its key was {', '.join(known.key)} and is {', '.join(shape.key)}", "Reset the stage, and load it afresh."
+        )
+    changed = _reshape(session, shape, {column.name: column for column in known.columns})
+    if changed:
+        warehouse.note_raw({shape.name: Table(shape.name, session.engine.columns(shape.name), shape.key)})
+    return changed
+
+
+def _reshape(session: Session, shape: Table, present: dict[str, Column]) -> bool:
+    changed = False
+    for column in shape.columns:
+        old = present.get(column.name)
+        if old is None:
+            session.execute(f"ALTER TABLE {quote(shape.name)} ADD COLUMN {quote(column.name)} {column.type}")
+        elif _same_type(old.type, column.type):
+            continue
+        else:
+            try:
+                session.execute(f"ALTER TABLE {quote(shape.name)} ALTER COLUMN {quote(column.name)} TYPE {column.type}")
+            except EngineError as error:
+                fact = f"the type of {column.name} changed from {old.type} to {column.type}, and what is stored does not fit"
+                raise SourceError(shape.name, fact, "Change it back, or reset the stage and load it afresh.") from error
+        changed = True
+    return changed
+
+
+def _same_type(one: str, other: str) -> bool:
+    return one.replace(" ", "") == other.replace(" ", "")
+
+
+def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
+    """A chunk of an initial load: straight in; rows that are there already are replaced."""
+    if landed.object is None:
+        return 0
+    columns = landed.shape().columns
+    if not session.rows(f"SELECT 1 FROM {quote(landed.table)} LIMIT 1"):
+        return session.engine.load(landed.table, columns, landing.get(landed.object))
+    chunk = session.own(session.name())
+    count = session.engine.load(chunk, columns, landing.get(landed.object), temporary=True)
+    same = " AND ".join(f"t.{quote(name)} = c.{quote(name)}" for name in landed.key)
+    session.execute(f"DELETE FROM {quote(landed.table)} AS t USING {quote(chunk)} AS c WHERE {same}")
+    names = listed([column.name for column in columns])
+    session.execute(f"INSERT INTO {quote(landed.table)} ({names}) SELECT {names} FROM {quote(chunk)}")
+    return count
+
+
+def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: datetime) -> Applied:
+    """Rows and deletions of one table, as a change set."""
+    session, shape = warehouse.session, landed.shape()
+    stored = warehouse.raw_tables()[shape.name]
+    given = set(shape.column_names)
+    after = session.own(session.name())
+    session.engine.load(after, shape.columns, _rows(session, landing, landed), temporary=True)
+    missing = [column for column in stored.columns if column.name not in given]
+    if missing:
+        spelled = ", ".join(
+            quote(column.name) if column.name in given else f"CAST(NULL AS {column.type}) AS {quote(column.name)}"
+            for column in stored.columns
+        )
+        after = session.keep(f"SELECT {spelled} FROM {quote(after)}")
+    else:
+        session.analyze(after)
+    keys = ", ".join(f"{quote(name)} AS s{place}" for place, name in enumerate(shape.key))
+    scope = f"SELECT {keys} FROM {quote(after)}"
+    if landed.deleted is not None:
+        gone = session.own(session.name())
+        key_columns = tuple(column for column in shape.columns if column.name in shape.key)
+        session.engine.load(gone, key_columns, landing.get(landed.deleted), temporary=True)
+        scope += f" UNION SELECT {keys} FROM {quote(gone)}"
+    within = Within(session.keep(scope), shape.key, (False,) * len(shape.key))
+    floats = frozenset[str]()
+    target = Target(shape.name, stored.column_names, shape.key, floats)
+    return apply(session, target, within, after, moment)
+
+
+def _rows(session: Session, landing: Landing, landed: LandedTable) -> object:
+    if landed.object is not None:
+        return landing.get(landed.object)
+    nothing: Sequence[str] = [f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind, _ in landed.columns]
+    return session.engine.fetch(f"SELECT {', '.join(nothing)} WHERE false")

@@ -1,0 +1,206 @@
+"""The ledger: what Asterism knows of its own work, in the schema `_asterism` of the warehouse itself.
+
+It is written in the transaction of the data it speaks of, so that the two never disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asterism.errors import EngineError
+from asterism.ports.source import Cursor
+from asterism.run.session import Session
+
+SCHEMA = "_asterism"
+
+_VERSIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE _asterism.cursors (source TEXT, seq BIGINT, cursor TEXT, loading BOOLEAN, polled_at TIMESTAMP, "
+        "reconciled_at TIMESTAMP)",
+        "CREATE TABLE _asterism.batches (source TEXT, seq BIGINT, table_name TEXT, object TEXT, rows BIGINT, deletions BIGINT, "
+        "removed BIGINT, added BIGINT, polled_at TIMESTAMP, committed_at TIMESTAMP)",
+        "CREATE TABLE _asterism.tables (table_name TEXT, source TEXT, key TEXT)",
+        "CREATE TABLE _asterism.refreshes (seq BIGINT, moment TIMESTAMP, committed_at TIMESTAMP)",
+        "CREATE TABLE _asterism.models (model TEXT, fingerprint TEXT, state TEXT, error TEXT, since TIMESTAMP, "
+        "refreshed_at TIMESTAMP, ticked_at TIMESTAMP)",
+        "CREATE TABLE _asterism.runs (run_id TEXT, verb TEXT, step TEXT, started_at TIMESTAMP, seconds DOUBLE, status TEXT, "
+        "removed BIGINT, added BIGINT, error TEXT)",
+    ),
+)
+"""The statements that lead from each version of the ledger to the next. Only ever append."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a source has been read. `seq` numbers its batches; `loading` says that stars wait for an initial load."""
+
+    seq: int
+    cursor: Cursor
+    loading: bool
+    polled_at: datetime
+    reconciled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What is known of a stored table. `state` is `current` or `held`."""
+
+    fingerprint: str
+    state: str
+    error: str
+    since: datetime | None
+    refreshed_at: datetime | None
+    ticked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One step of work, for people to read."""
+
+    run_id: str
+    verb: str
+    step: str
+    started_at: datetime
+    seconds: float
+    status: str
+    removed: int = 0
+    added: int = 0
+    error: str = ""
+
+
+def now() -> datetime:
+    """This moment, naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Ledger:
+    """Reads and writes the ledger's tables through a session; transactions are the caller's."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def prepare(self) -> None:
+        """Create the ledger, or bring an older one up to date. Raises EngineError for one that is newer than this code."""
+        columns = self._session.engine.columns("_asterism.version")
+        version = self._session.rows("SELECT max(version) FROM _asterism.version")[0][0] if columns else 0
+        if version > len(_VERSIONS):
+            raise EngineError("the ledger", f"it has version {version}, this Asterism knows {len(_VERSIONS)}", "Upgrade Asterism.")
+        if columns and version == len(_VERSIONS):
+            return
+        with self._session.engine.transaction():
+            self._session.execute("CREATE SCHEMA IF NOT EXISTS _asterism")
+            self._session.execute("CREATE TABLE IF NOT EXISTS _asterism.version (version INTEGER, since TIMESTAMP)")
+            for number in range(version, len(_VERSIONS)):
+                for statement in _VERSIONS[number]:
+                    self._session.execute(statement)
+                self._session.execute("INSERT INTO _asterism.version VALUES ($1, $2)", [number + 1, now()])
+
+    def position(self, source: str) -> Position | None:
+        """How far `source` has been read; None before the first contact."""
+        found = self._session.rows(
+            "SELECT seq, cursor, loading, polled_at, reconciled_at FROM _asterism.cursors WHERE source = $1", [source]
+        )
+        if not found:
+            return None
+        seq, cursor, loading, polled_at, reconciled_at = found[0]
+        return Position(seq, json.loads(cursor), loading, polled_at, reconciled_at)
+
+    def move(self, source: str, position: Position) -> None:
+        """Note how far a source has been read."""
+        self._session.execute("DELETE FROM _asterism.cursors WHERE source = $1", [source])
+        self._session.execute(
+            "INSERT INTO _asterism.cursors VALUES ($1, $2, $3, $4, $5, CAST($6 AS TIMESTAMP))",
+            [
+                source,
+                position.seq,
+                json.dumps(position.cursor),
+                position.loading,
+                position.polled_at,
+                position.reconciled_at,
+            ],
+        )
+
+    def batch(self, source: str, seq: int, values: Sequence[Any]) -> None:
+        """Note one table of a batch: table, object, rows, deletions, removed, added, polled_at."""
+        self._session.execute(
+            "INSERT INTO _asterism.batches VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", [source, seq, *values, now()]
+        )
+
+    def raw_keys(self) -> dict[str, tuple[str, ...]]:
+        """The source tables that have been created, with their keys."""
+        found = self._session.rows("SELECT table_name, key FROM _asterism.tables ORDER BY table_name")
+        return {name: tuple(json.loads(key)) for name, key in found}
+
+    def note_table(self, source: str, name: str, key: Sequence[str]) -> None:
+        """Note a source table that was created."""
+        self._session.execute("DELETE FROM _asterism.tables WHERE table_name = $1", [name])
+        self._session.execute("INSERT INTO _asterism.tables VALUES ($1, $2, $3)", [name, source, json.dumps(list(key))])
+
+    def begin_refresh(self, not_before: datetime) -> tuple[int, datetime]:
+        """The number and moment of the next refresh. Moments only ever grow; valid_from is one."""
+        ((seq, last),) = self._session.rows("SELECT coalesce(max(seq), 0), max(moment) FROM _asterism.refreshes")
+        moment = not_before if last is None else max(not_before, last + timedelta(microseconds=1))
+        return seq + 1, moment
+
+    def end_refresh(self, seq: int, moment: datetime) -> None:
+        """Note a refresh that is about to commit."""
+        self._session.execute("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", [seq, moment, now()])
+
+    def last_refresh(self) -> datetime | None:
+        """The moment of the latest refresh."""
+        moment: datetime | None = self._session.rows("SELECT max(moment) FROM _asterism.refreshes")[0][0]
+        return moment
+
+    def models(self) -> dict[str, ModelState]:
+        """All stored tables that models make."""
+        found = self._session.rows(
+            "SELECT model, fingerprint, state, error, since, refreshed_at, ticked_at FROM _asterism.models"
+        )
+        return {row[0]: ModelState(*row[1:]) for row in found}
+
+    def note_model(self, name: str, state: ModelState) -> None:
+        """Note the state of a stored table."""
+        self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
+        self._session.execute(
+            "INSERT INTO _asterism.models VALUES ($1, $2, $3, $4, CAST($5 AS TIMESTAMP), CAST($6 AS TIMESTAMP), "
+            "CAST($7 AS TIMESTAMP))",
+            [name, state.fingerprint, state.state, state.error, state.since, state.refreshed_at, state.ticked_at],
+        )
+
+    def forget_model(self, name: str) -> None:
+        """Remove a stored table from the ledger."""
+        self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
+
+    def clear(self) -> None:
+        """Forget everything but the ledger's own version."""
+        for table in ("cursors", "batches", "tables", "refreshes", "models", "runs"):
+            self._session.execute(f"DELETE FROM _asterism.{table}")
+
+    def note_run(self, run: Run) -> None:
+        """Note a step of work."""
+        self._session.execute(
+            "INSERT INTO _asterism.runs VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            [
+                run.run_id,
+                run.verb,
+                run.step,
+                run.started_at,
+                run.seconds,
+                run.status,
+                run.removed,
+                run.added,
+                run.error,
+            ],
+        )
+
+    def runs(self, limit: int = 50) -> list[Run]:
+        """The latest steps of work, newest first."""
+        found = self._session.rows(
+            "SELECT run_id, verb, step, started_at, seconds, status, removed, added, error FROM _asterism.runs "
+            f"ORDER BY started_at DESC LIMIT {int(limit)}"
+        )
+        return [Run(*row) for row in found]

@@ -1,0 +1,75 @@
+"""Rebuild: an equal warehouse from the landing zone alone."""
+
+from __future__ import annotations
+
+from asterism.errors import LakeError
+from asterism.plan.compile import Compiled
+from asterism.run.commit import Committed, finish, holding, replay
+from asterism.run.land import Landing, Manifest
+from asterism.run.ledger import Position, now
+from asterism.run.refresh import Refresh
+from asterism.run.session import quote
+from asterism.run.warehouse import Progress, Warehouse, silent
+
+
+def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progress = silent) -> Committed:
+    """Empty the warehouse and replay every landed batch, in the order of their refreshes: one transaction, or nothing.
+
+    Versions get the moments they had. Raises LakeError where the lake holds no batch, or lacks one.
+    """
+    landing = Landing(warehouse.lake, warehouse.parquet)
+    manifests = [manifest for source in sources for manifest in _whole(landing, source)]
+    if not manifests:
+        raise LakeError("the lake", "there is no batch to rebuild from", "Run `asterism pull` first.")
+    manifests.sort(key=lambda each: (each.moment or each.polled_at, each.seq))
+
+    def work(held: dict[str, str]) -> Committed:
+        empty(warehouse)
+        done = Committed()
+        for number, manifest in enumerate(manifests):
+            progress("rebuilding", number, len(manifests))
+            if warehouse.ledger.position(manifest.source) is None:
+                warehouse.ledger.move(manifest.source, Position(0, {}, loading=True, polled_at=manifest.polled_at, reconciled_at=None))
+            position = Position(manifest.seq + 1, manifest.cursor, not manifest.complete, manifest.polled_at, None)
+            done = replay(warehouse, manifest, position, held)
+            warehouse.session.tidy()
+        progress("rebuilding", len(manifests), len(manifests))
+        return done
+
+    return holding(warehouse, work)
+
+
+def _whole(landing: Landing, source: str) -> list[Manifest]:
+    manifests = landing.manifests(source)
+    for expected, manifest in enumerate(manifests):
+        if manifest.seq != expected:
+            raise LakeError(f"raw/{source}", f"batch {expected} is missing", "Restore it from a backup, or reset and load afresh.")
+    return manifests
+
+
+def refresh(warehouse: Warehouse, *, only: tuple[str, ...] = (), full: bool = False) -> Committed:
+    """Bring models up to date that were edited, that the clock calls for, or that were held; `full` recomputes them.
+
+    `only` names models to recompute with `full`; without names, all.
+    """
+
+    def work(held: dict[str, str]) -> Committed:
+        _, moment = warehouse.ledger.begin_refresh(now())
+        compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
+        step = Refresh(warehouse.session, warehouse.ledger, compiled, moment, held=held)
+        step.run(only, full=full)
+        if not step.report and not held:
+            return Committed()
+        return finish(warehouse, step, Committed())
+
+    return holding(warehouse, work)
+
+
+def empty(warehouse: Warehouse) -> None:
+    """Drop every table that Asterism made here, and forget everything. Within the caller's transaction."""
+    session, ledger = warehouse.session, warehouse.ledger
+    cascade = " CASCADE" if session.engine.enforces_keys else ""
+    for name in [*ledger.models(), *ledger.raw_keys()]:
+        session.execute(f"DROP TABLE IF EXISTS {quote(name)}{cascade}")
+    ledger.clear()
+    warehouse.forget()

@@ -1,0 +1,78 @@
+"""The kernel's hand on an engine: statements in DuckDB's dialect, temporary tables that are tidied away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlglot import exp
+
+from asterism.plan.translate import translate
+from asterism.ports.engine import Engine
+
+
+def quote(name: str) -> str:
+    """A table's or column's name as an identifier; `schema.table` becomes two."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def listed(names: Sequence[str], alias: str = "") -> str:
+    """Column names as a list for SQL, each led by an alias where one is given."""
+    prefix = f"{quote(alias)}." if alias else ""
+    return ", ".join(f"{prefix}{quote(name)}" for name in names)
+
+
+class Session:
+    """Statements may be text or trees, in DuckDB's dialect; they are translated to the engine's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._number = 0
+        self._temporary: list[str] = []
+
+    def execute(self, statement: str | exp.Expression, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement; see `Engine.execute`."""
+        return self.engine.execute(translate(statement, self.engine.dialect), parameters)
+
+    def rows(self, statement: str | exp.Expression, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a SELECT whose result is small; see `Engine.rows`."""
+        return self.engine.rows(translate(statement, self.engine.dialect), parameters)
+
+    def keep(self, statement: str | exp.Expression) -> str:
+        """Keep the result of a SELECT in a temporary table until the transaction ends; answer its name."""
+        name = self.name()
+        text = translate(statement, self.engine.dialect)
+        self.engine.execute(f"CREATE TEMPORARY TABLE {quote(name)} AS {text}")
+        self._temporary.append(name)
+        self.analyze(name)
+        return name
+
+    def analyze(self, name: str) -> None:
+        """Tell the planner how large a temporary table is, where it does not know by itself."""
+        if self.engine.dialect == "postgres":
+            self.engine.execute(f"ANALYZE {quote(name)}")
+
+    def name(self) -> str:
+        """A fresh name for a temporary table, dropped at the end whoever creates it."""
+        self._number += 1
+        return f"_t{self._number}"
+
+    def own(self, name: str) -> str:
+        """Have a temporary table that was made elsewhere dropped with the others."""
+        self._temporary.append(name)
+        return name
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction of the engine, at whose end no temporary table is left."""
+        with self.engine.transaction():
+            self._temporary.clear()
+            yield
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Drop the temporary tables made so far, in the middle of a long transaction."""
+        for name in self._temporary:
+            self.engine.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+        self._temporary.clear()

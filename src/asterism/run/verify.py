@@ -1,0 +1,75 @@
+"""Verify: recompute every model in full, and compare it with what is stored, both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asterism.plan import clock
+from asterism.plan.compile import Plan
+from asterism.run.apply import same_key
+from asterism.run.ledger import now
+from asterism.run.refresh import Refresh
+from asterism.run.session import listed, quote
+from asterism.run.warehouse import Progress, Warehouse, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one table differs: rows it lacks, rows it should not have, and faults in its history."""
+
+    table: str
+    missing: int
+    unexpected: int
+    history: int = 0
+
+    @property
+    def count(self) -> int:
+        """All differences of the table."""
+        return self.missing + self.unexpected + self.history
+
+
+def verify(warehouse: Warehouse, *, progress: Progress = silent) -> tuple[Difference, ...]:
+    """One entry a table, in the order of refreshing, differences or none. Changes nothing."""
+    ledger = warehouse.ledger
+    compiled = warehouse.compiled(warehouse.raw_tables().values())
+    states, moment = ledger.models(), ledger.last_refresh() or now()
+    found = []
+    for number, plan in enumerate(compiled.plans):
+        progress("verifying", number, len(compiled.plans))
+        state = states.get(plan.table.name)
+        if state is None:
+            continue
+        with warehouse.session.transaction():
+            tick = state.ticked_at or (clock.tick(moment, plan.unit) if plan.unit else moment)
+            refresh = Refresh(warehouse.session, ledger, compiled, tick)
+            found.append(_compare(warehouse, plan, refresh))
+    progress("verifying", len(compiled.plans), len(compiled.plans))
+    return tuple(found)
+
+
+def _compare(warehouse: Warehouse, plan: Plan, refresh: Refresh) -> Difference:
+    session = warehouse.session
+    target = refresh.target(plan)
+    expected = refresh.computed(plan, plan.full(refresh.moment), target)
+    names, stored = listed(target.columns), quote(plan.table.name)
+    current = session.keep(f"SELECT {names} FROM {stored} AS t" + (" WHERE is_current" if target.record else ""))
+    minus, plus = refresh.unlike(target, current, expected), refresh.unlike(target, expected, current)
+    if target.kept_for:
+        (key,) = target.key
+        referred = " OR ".join(f"m.{quote(key)} IN (SELECT {quote(c)} FROM {quote(t)})" for t, c in target.kept_for)
+        gone = f"NOT EXISTS (SELECT 1 FROM {quote(expected)} AS e WHERE {same_key(target.key, 'e', 'm', [False])})"
+        minus = session.keep(f"SELECT * FROM {quote(minus)} AS m WHERE NOT coalesce(({gone} AND ({referred})), false)")
+    ((unexpected, missing),) = session.rows(f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})")
+    return Difference(plan.table.name, missing, unexpected, _faults(warehouse, plan) if target.record else 0)
+
+
+def _faults(warehouse: Warehouse, plan: Plan) -> int:
+    """Versions of one key that overlap, that end before they begin, or of which several are current."""
+    key, stored = listed(plan.table.key), quote(plan.table.name)
+    (count,) = warehouse.session.rows(
+        f"SELECT count(*) FROM (SELECT valid_from, valid_to, is_current, "
+        f"lead(valid_from) OVER (PARTITION BY {key} ORDER BY valid_from) AS next FROM {stored}) AS v "
+        "WHERE (is_current AND (valid_to IS NOT NULL OR next IS NOT NULL)) OR (NOT is_current AND valid_to IS NULL) "
+        "OR valid_to <= valid_from OR valid_to > next"
+    )[0]
+    return int(count)

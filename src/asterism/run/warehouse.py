@@ -1,0 +1,85 @@
+"""The warehouse of one stage: engine, lake and ledger, and the plans that are carried out there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from asterism.declare.model import Model
+from asterism.declare.table import Table
+from asterism.plan.compile import Compiled, compile_models
+from asterism.ports.engine import Engine
+from asterism.ports.lake import Lake
+from asterism.ports.parquet import Parquet
+from asterism.run.ledger import SCHEMA, Ledger
+from asterism.run.session import Session
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a step's name, how much of it is done, and how much there is (None: unknown)."""
+
+
+def silent(step: str, done: int, total: int | None) -> None:
+    """A progress that tells nobody."""
+
+
+@dataclass
+class Warehouse:
+    """Everything a verb needs. One thread at a time."""
+
+    engine: Engine
+    lake: Lake
+    parquet: Parquet
+    models: tuple[Model, ...]
+    processed: bool = True
+    """Whether each model's change sets are landed in the lake's processed zone."""
+    unsure: set[str] = field(default_factory=set)
+    """Sources whose landing may hold a batch that was never committed: after a failure."""
+    sure: set[str] = field(default_factory=set)
+    """Sources whose landing is known to end where the ledger does."""
+    _compiled: tuple[dict[str, Table], Compiled] | None = None
+
+    @cached_property
+    def session(self) -> Session:
+        """The one session on the engine."""
+        return Session(self.engine)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, brought up to date."""
+        ledger = Ledger(self.session)
+        ledger.prepare()
+        return ledger
+
+    def compiled(self, tables: Iterable[Table]) -> Compiled:
+        """The plans over these source tables, compiled anew only when a table changed its shape."""
+        named = {table.name: table for table in tables}
+        if self._compiled is None or self._compiled[0] != named:
+            self._compiled = (named, compile_models(self.models, named))
+        return self._compiled[1]
+
+    def raw_tables(self) -> dict[str, Table]:
+        """The source tables that stand in the warehouse, as the landing described them."""
+        return dict(self._raw)
+
+    def forget(self) -> None:
+        """Forget what was read of the engine, after its tables were dropped."""
+        self.__dict__.pop("_raw", None)
+        self._compiled = None
+
+    def note_raw(self, tables: Mapping[str, Table]) -> None:
+        """Remember how source tables look now."""
+        self._raw.update(tables)
+
+    @cached_property
+    def _raw(self) -> dict[str, Table]:
+        """Read from the engine: every table of a schema that a source lands in, with its key from the ledger."""
+        found = {}
+        for name, key in self.ledger.raw_keys().items():
+            columns = self.engine.columns(name)
+            if columns:
+                found[name] = Table(name, columns, key)
+        return found
+
+
+__all__ = ["SCHEMA", "Progress", "Warehouse", "silent"]
