@@ -103,7 +103,7 @@ class Client:
         self._connection = connection
 
     def call(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
-        """Have a verb carried out; answer its result. Raises what it raised, and AsterismError where `run` goes away."""
+        """Have a verb carried out; answer its result. Raises what it raised, and AsterismError if `run` goes away."""
         with self._connection, self._connection.makefile("rb") as stream:
             _write(self._connection, {"verb": verb, "arguments": dict(arguments)})
             for answer in _lines(stream):
