@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Run one SELECT whose result is small; Python values, decimals as Decimal, times with a zone as UTC."""
         ...
 
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """The same with the names of the result's columns before the rows."""
+        ...
+
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """Run one SELECT; stream its result in bounded memory, to be read once and before the next call on this engine.
 

@@ -176,8 +176,8 @@ class Ledger:
         self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
 
     def clear(self) -> None:
-        """Forget everything but the ledger's own version."""
-        for table in ("cursors", "batches", "tables", "refreshes", "models", "runs"):
+        """Forget everything but the ledger's own version and the runs, which people may still want to read."""
+        for table in ("cursors", "batches", "tables", "refreshes", "models"):
             self._session.execute(f"DELETE FROM _asterism.{table}")
 
     def note_run(self, run: Run) -> None:

@@ -33,6 +33,8 @@ class DuckDBEngine:
             self._connection.execute("SET memory_limit = $1", [memory_limit])
         if path is not None:
             self._attach(path)
+        # No statement here ever needs a file, the network or a Python variable, so none may: batches come as streams.
+        self._run("SET python_enable_replacements = false; SET enable_external_access = false; SET lock_configuration = true")
 
     def _attach(self, path: Path) -> None:
         assert self._connection is not None
@@ -81,12 +83,16 @@ class DuckDBEngine:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Engine.rows`."""
+        return self.ask(sql, parameters)[1]
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """See `Engine.ask`."""
         result = self._run(sql, parameters)
         try:
-            found = result.fetchall()
+            names, found = tuple(column[0] for column in result.description or ()), result.fetchall()
         except duckdb.Error as error:
             raise _failed(self._name, error, sql) from error
-        return [tuple(_utc(value) for value in row) for row in found]
+        return names, [tuple(_utc(value) for value in row) for row in found]
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Engine.fetch`."""
@@ -131,11 +137,6 @@ class DuckDBEngine:
     def interrupt(self) -> None:
         """Stop the running statement, from another thread."""
         self._open().interrupt()
-
-    def fence(self) -> None:
-        """Shut this connection off from files, network and settings, for good."""
-        self._run("SET enable_external_access = false")
-        self._run("SET lock_configuration = true")
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         try:

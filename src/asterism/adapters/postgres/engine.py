@@ -78,15 +78,23 @@ class PostgresEngine:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Engine.rows`."""
+        return self.ask(sql, parameters)[1]
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """See `Engine.ask`."""
         with self._open().cursor() as cursor:
             try:
                 cursor.execute(sql, self._bound(parameters))
                 stream = cursor.fetch_arrow()
-                casts = [_decoded(place, kind, modifier) for place, (_, kind, modifier) in enumerate(postgres_types(stream))]
+                types = postgres_types(stream)
+                if not types:
+                    return (), []
+                casts = [_decoded(place, kind, modifier) for place, (_, kind, modifier) in enumerate(types)]
                 names = ", ".join(f"c{place}" for place in range(len(casts)))
                 decoder = self._decoder.cursor()
                 decoder.register("_result", stream)
-                return decoder.execute(f"SELECT {', '.join(casts)} FROM _result AS _r({names})").fetchall()
+                found = decoder.execute(f"SELECT {', '.join(casts)} FROM _result AS _r({names})").fetchall()
+                return tuple(name for name, *_ in types), found
             except AdbcError as error:
                 raise self._failed(error, sql) from error
             except duckdb.Error as error:

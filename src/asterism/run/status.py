@@ -1,0 +1,81 @@
+"""Status: how far each source has been read, how fresh each model is, and what went wrong lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterism.run.ledger import Run
+from asterism.run.session import quote
+from asterism.run.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A source; times are naive UTC. `batches` counts what has been landed and committed."""
+
+    source: str
+    polled_at: datetime | None
+    reconciled_at: datetime | None
+    loading: bool
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model; `rows` is None where it has not been built."""
+
+    model: str
+    state: str
+    maintenance: str
+    rows: int | None
+    refreshed_at: datetime | None
+    since: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that `asterism status` shows."""
+
+    sources: tuple[SourceStatus, ...]
+    models: tuple[ModelStatus, ...]
+    runs: tuple[Run, ...]
+
+
+def status(warehouse: Warehouse, sources: tuple[str, ...], *, runs: int = 10) -> Status:
+    """Read the ledger. Counts of rows come from the engine's own statistics where it has them."""
+    ledger = warehouse.ledger
+    found = []
+    for name in sources:
+        position = ledger.position(name)
+        if position is None:
+            found.append(SourceStatus(name, None, None, loading=False, batches=0))
+            continue
+        polled = position.polled_at if position.seq else None
+        found.append(SourceStatus(name, polled, position.reconciled_at, position.loading, position.seq))
+    return Status(tuple(found), _models(warehouse), tuple(ledger.runs(runs)))
+
+
+def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
+    states = warehouse.ledger.models()
+    compiled = warehouse.compiled(warehouse.raw_tables().values())
+    plans = {plan.table.name: plan for plan in compiled.plans if plan.model is not None}
+    found = []
+    for model in sorted(warehouse.models, key=lambda each: each.name):
+        plan, state = plans.get(model.name), states.get(model.name)
+        rows = None
+        if state is not None and state.refreshed_at is not None:
+            current = " WHERE is_current" if model.history else ""
+            rows = warehouse.session.rows(f"SELECT count(*) FROM {quote(model.name)}{current}")[0][0]
+        facts = [problem.fact for problem in compiled.problems if problem.where.startswith(str(model.path))]
+        if plan is None:
+            text = facts[0] if facts else "waits for its inputs"
+            found.append(ModelStatus(model.name, "wrong" if facts else "waiting", "", rows, None, None, text))
+        elif state is None:
+            found.append(ModelStatus(model.name, "new", plan.maintenance, None, None, None, ""))
+        else:
+            found.append(
+                ModelStatus(model.name, state.state, plan.maintenance, rows, state.refreshed_at, state.since, state.error)
+            )
+    return tuple(found)
