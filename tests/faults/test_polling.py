@@ -1,4 +1,4 @@
-"""Polling under fire: writers that hold transactions open, take savepoints, catch errors, cascade and lie about time."""
+"""Polling under fire: writers hold transactions open, take savepoints, catch errors, cascade and lie about time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ _WRITERS = 8
 _TABLES = ("account", "item", "note")
 _SCHEMA = (
     "create table account (id serial primary key, v int not null, last_updated timestamp(3) not null)",
-    "create table item (id serial primary key, account_id int references account on delete set null,"
-    " v int not null, last_updated timestamp(3) not null)",
+    """
+    create table item (
+        id serial primary key, account_id int references account on delete set null,
+        v int not null, last_updated timestamp(3) not null
+    )
+    """,
     "create table note (id serial primary key, v int not null)",
     # An update that fails half-way is caught, and another way is taken: the block is a subtransaction.
     """
@@ -135,7 +139,9 @@ def _source(url: str) -> PostgresSource:
     return PostgresSource(Postgres(url), url, "shop")
 
 
-def _poll_under_fire(database: Database, url: str, catch_up: Callable[[], None]) -> tuple[Replica, Watermark, PostgresSource]:
+def _poll_under_fire(
+    database: Database, url: str, catch_up: Callable[[], None]
+) -> tuple[Replica, Watermark, PostgresSource]:
     source, replica, watermark, stop = _source(url), Replica(), Watermark(url), Event()
     writers = [Writer(database, seed, stop) for seed in range(_WRITERS)]
     for writer in writers:
@@ -222,12 +228,15 @@ def test_the_server_going_down_is_transient_and_the_next_poll_finds_it_again(dat
     source, replica = _source(database.url), Replica()
     replica.load(source)
     # What a restart of the server does to connections, without a restart.
-    terminate = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    terminate = """
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+    """
     database.rows(terminate)
     database.execute("insert into t values (2)")
     replica.pull(source)
     assert replica.tables["t"].keys() == {(1,), (2,)}
-    with pytest.raises(SourceError) as caught, source.pull(replica.cursor, reconcile=True) as answer:
+    with pytest.raises(SourceError) as caught, source.pull(replica.cursor, reconcile=True) as answer:  # noqa: PT012
         database.rows(terminate)
         Replica().apply(answer)
     assert caught.value.transient

@@ -4,13 +4,14 @@
     def test_the_source_conforms(exercise, origin):
         exercise(origin)
 
-`origin` is what the adapter's tests make: a fresh source with the tables `things` and `parts`, and a way to write to it.
+`origin` is what the adapter's tests make: a source with empty tables `things` and `parts`, and a way to write to it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -109,15 +110,15 @@ def a_load_reads_everything(origin: Origin) -> None:
         (1, "plain", Decimal("1.50"), "2024-02-29 23:59:59.123456"),
         (2, "", Decimal("-99999999.99"), None),
         (3, None, None, "1969-12-31 00:00:00"),
-        (-4, 'quote " \' comma, \\ tab\t ü 漢 🜲\nline', Decimal("0.00"), "2024-01-01 00:00:00"),
+        (-4, "quote \" ' comma, \\ tab\t ü 漢 🜲\nline", Decimal("0.00"), "2024-01-01 00:00:00"),
     ]
     origin.write("things", rows)
     replica = Replica()
     replica.load(origin.source())
     assert {key[0]: row[1:3] for key, row in replica.tables["things"].items()} == {r[0]: r[1:3] for r in rows}
-    assert {key[0]: None if row[3] is None else row[3].isoformat(" ") for key, row in replica.tables["things"].items()} == {
-        r[0]: r[3] for r in rows
-    }
+    assert {
+        key[0]: None if row[3] is None else row[3].isoformat(" ") for key, row in replica.tables["things"].items()
+    } == {r[0]: r[3] for r in rows}
     assert replica.tables["parts"] == {}
 
 
@@ -251,12 +252,9 @@ def a_reader_that_fails_leaves_the_source_usable(origin: Origin) -> None:
     """An answer that is dropped half read, or with an error, does not spoil the next."""
     _fill(origin)
     replica, source = Replica(), origin.source()
-    try:
-        with source.pull({}) as answer:
-            next(answer.batches)
-            raise RuntimeError("the disk is full")  # noqa: TRY301  a reader's own error
-    except RuntimeError as error:
-        assert str(error) == "the disk is full"
+    with suppress(ZeroDivisionError), source.pull({}) as answer:
+        next(answer.batches)
+        raise ZeroDivisionError
     with source.pull({}) as answer:
         next(answer.batches)
     replica.load(source)
@@ -316,11 +314,11 @@ def _values(stream: ArrowStream, table: Table) -> list[Row]:
     """The rows of a batch, cast to the types that the table declares."""
     columns = ", ".join(f'"{column.name}"::{column.type}' for column in table.columns)
     with duckdb.connect() as connection:
-        return connection.execute(f"select {columns} from stream").fetchall()
+        return connection.from_arrow(stream).project(columns).fetchall()
 
 
 def _keys(stream: ArrowStream, table: Table) -> list[Row]:
     types = {column.name: column.type for column in table.columns}
     columns = ", ".join(f'"{name}"::{types[name]}' for name in table.key)
     with duckdb.connect() as connection:
-        return connection.execute(f"select {columns} from stream").fetchall()
+        return connection.from_arrow(stream).project(columns).fetchall()

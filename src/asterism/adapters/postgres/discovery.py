@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -72,7 +72,7 @@ class Relation:
 
     @property
     def source(self) -> str:
-        """The table in a FROM clause, called `t`: a partitioned one with its partitions, a parent without its children."""
+        """The table in a FROM clause, called `t`; partitions belong to it, tables that inherit from it do not."""
         only = "" if self.partitioned else "only "
         return f"{only}{quoted(self.schema)}.{quoted(self.name)} as t"
 
@@ -104,10 +104,11 @@ def discover(session: Session, declaration: Postgres, name: str) -> tuple[Relati
     found = session.described(TABLES, (declaration.schema, declaration.changed_at))
     tables = [(table, list(columns)) for table, columns in groupby(found, key=lambda row: str(row["name"]))]
     wanted = _wanted(declaration, name, {table for table, _ in tables})
-    obstacles = [why for table, columns in tables if table in wanted for why in _obstacles(table, columns[0])]
+    obstacles = [why for table, columns in tables if table in wanted for why in _obstacles(table, columns)]
+    obstacles += [f"tables {names} differ in upper and lower case only. Exclude one." for names in _alike(wanted)]
     if obstacles:
-        raise SourceError(name, f"{len(obstacles)} tables cannot be pulled" if obstacles[1:] else "a table cannot be pulled",
-                          "\n  ".join(obstacles))
+        fact = "a table cannot be pulled" if len(obstacles) == 1 else f"{len(obstacles)} tables cannot be pulled"
+        raise SourceError(name, fact, "\n  ".join(obstacles))
     return tuple(_relation(declaration, table, columns) for table, columns in tables if table in wanted)
 
 
@@ -128,15 +129,24 @@ def _wanted(declaration: Postgres, name: str, there: Collection[str]) -> set[str
     return wanted
 
 
-def _obstacles(table: str, row: dict[str, Any]) -> Iterable[str]:
-    if not row["allowed"]:
+def _obstacles(table: str, columns: list[dict[str, Any]]) -> Iterator[str]:
+    first = columns[0]
+    if not first["allowed"]:
         yield f"{table}: permission denied. GRANT SELECT on it to the role of the URL, or exclude it."
-    if row["is_foreign"]:
+    if first["is_foreign"]:
         yield f"{table}: a partition is a foreign table, which does not say what changed. Exclude it."
-    if not row["key"]:
-        yield (
-            f"{table}: it has no key. Add a primary key (or a unique index over columns that are NOT NULL), or exclude it."
-        )
+    if not first["key"]:
+        yield f"{table}: no key. Add a primary key (or a unique index over columns that are NOT NULL), or exclude it."
+    for names in _alike(row["column"] for row in columns if row["column"] is not None):
+        yield f"{table}: columns {names} differ in upper and lower case only. Rename one, or exclude the table."
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """Names that the warehouse could not tell apart."""
+    by_lower: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_lower.setdefault(name.lower(), []).append(name)
+    return [" and ".join(same) for same in by_lower.values() if len(same) > 1]
 
 
 def _relation(declaration: Postgres, table: str, columns: list[dict[str, Any]]) -> Relation:

@@ -20,18 +20,35 @@ _BY_STATE = {
     "55P03": ("A table is locked, by an ALTER or a VACUUM FULL perhaps. " + _AGAIN, True),
     "53300": ("Raise max_connections, or close other connections. " + _AGAIN, True),
     "40001": (
-        "On a standby, replay cancelled the read: raise max_standby_streaming_delay, or set hot_standby_feedback. " + _AGAIN,
+        "On a standby, replay cancelled the read: raise max_standby_streaming_delay, or set hot_standby_feedback. "
+        + _AGAIN,
         True,
     ),
     "25P04": ("Raise transaction_timeout for the role of the URL, or lower chunk_rows.", True),
     "54001": ("Exclude the table, or ask for help with this message.", False),
 }
 _BY_WORDS = (
+    (
+        "row-level security",
+        "Hidden rows would look deleted: give the role of the URL BYPASSRLS, or exclude the table.",
+        False,
+    ),
     (r"password authentication failed|no password supplied", *_BY_STATE["28P01"]),
     (r'database ".*" does not exist', *_BY_STATE["3D000"]),
-    (r'role ".*" does not exist|pg_hba\.conf|not permitted to log in|permission denied for database', *_BY_STATE["28000"]),
-    (r"invalid (?:URI|integer value|connection option|port number|sslmode)|missing \"=\" after", "Correct the source's URL.", False),
-    (r"certificate verify failed|does not support SSL", "Check sslmode and the certificates of the source's URL.", False),
+    (
+        r'role ".*" does not exist|pg_hba\.conf|not permitted to log in|permission denied for database',
+        *_BY_STATE["28000"],
+    ),
+    (
+        r"invalid (?:URI|integer value|connection option|port number|sslmode)|missing \"=\" after",
+        "Correct the source's URL.",
+        False,
+    ),
+    (
+        r"certificate verify failed|does not support SSL",
+        "Check sslmode and the certificates of the source's URL.",
+        False,
+    ),
     (r"could not translate host name", "Check the host in the source's URL, and this machine's network.", True),
     (r"too many (?:clients|connections)", *_BY_STATE["53300"]),
 )
@@ -49,12 +66,12 @@ def failure(name: str, url: str, error: BaseException) -> SourceError:
             "Change the value at the source, or the column's type to one that says it, or exclude the table.",
         )
     fact = _fact(text)
+    for words, remedy, transient in _BY_WORDS:
+        if re.search(words, fact):
+            return SourceError(name, fact, remedy, transient=transient)
     if state in _BY_STATE:
         remedy, transient = _BY_STATE[state]
         return SourceError(name, fact, remedy, transient=transient)
-    for words, remedy, transient in _BY_WORDS:
-        if re.search(words, text):
-            return SourceError(name, fact, remedy, transient=transient)
     if state is None:
         return SourceError(name, fact, "Is the server up, and reachable from here? " + _AGAIN, transient=True)
     if _BY_CLASS.get(state[:2], False):

@@ -1,4 +1,4 @@
-"""How each column of PostgreSQL crosses the border: its type in DuckDB's words, and the SQL that carries it without loss."""
+"""How a column of PostgreSQL crosses the border: its type in DuckDB's words, and the SQL that carries it unharmed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def literal(text: str) -> str:
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def carried(declared: Declared, column: str, where: str) -> tuple[str, str]:
+def carried(declared: Declared, column: str, where: str) -> tuple[str, str]:  # noqa: PLR0911  a table of cases
     """A column's type in DuckDB's words, and the SQL of its values; `where` names it in an error.
 
     What has no lossless counterpart there is text. Values that the wire would spoil (NaN in a decimal, infinite dates,
@@ -73,7 +73,7 @@ def carried(declared: Declared, column: str, where: str) -> tuple[str, str]:
     return "VARCHAR", f"{column}::text"
 
 
-def _list(declared: Declared, column: str, where: str) -> tuple[str, str]:
+def _list(declared: Declared, column: str, where: str) -> tuple[str, str]:  # noqa: PLR0911  a table of cases
     element = declared.element
     flat = f"coalesce(array_ndims({column}), 1) = 1"
     if declared.ndims > 1:
@@ -107,4 +107,5 @@ def _decimal(typmod: int) -> str | None:
 def _unless(fine: str, column: str, where: str, cast: str = "") -> str:
     """The column where it is `fine` or NULL. Else the cast of a sentence to a number, whose error tells the sentence."""
     said = f"{literal(REFUSED_VALUE + where + ' is ')} || left({column}::text, 60)"
-    return f"case when {fine} and {column} is not null then {column}{cast} when ({said})::int is null then null end"
+    raising = f"when ({said})::int is null then null"
+    return f"case when {fine} and {column} is not null then {column}{cast} {raising} end"

@@ -57,7 +57,7 @@ def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ..
         if again or mistrust is not None:
             readings.append(Reading(relation, keys=True))
         elif reconcile:
-            readings.append(Reading(relation, changed("reconciled" if _bounded(relation) else "horizon"), keys=True))
+            readings.append(Reading(relation, changed("reconciled"), keys=True))
         elif snapshot.xmax > position.xmin:
             readings.append(Reading(relation, _condition(position, relation), needed=False))
     for gone in sorted(position.tables.keys() - {relation.name for relation in relations}):
@@ -66,7 +66,7 @@ def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ..
     return Poll(tuple(readings), _settings(position, snapshot), following, tuple(notices))
 
 
-def mistrusted(position: Position, snapshot: Snapshot) -> str | None:
+def mistrusted(position: Position, snapshot: Snapshot) -> str | None:  # noqa: PLR0911  one reason a line
     """Why transaction ids of the position say nothing in this snapshot, or None where they do."""
     if snapshot.system != position.system:
         return "another database cluster answers (its system identifier changed)"

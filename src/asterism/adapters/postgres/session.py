@@ -17,6 +17,13 @@ _MAY_IDENTIFY = """
 select has_function_privilege('pg_control_system()', 'execute')
    and has_function_privilege('pg_control_checkpoint()', 'execute')
 """
+_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",  # a peer that vanished is noticed within a minute, not within two hours
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "fallback_application_name": "asterism",
+}
 
 
 class Session:
@@ -87,9 +94,8 @@ class Session:
         try:
             with self._connect().cursor() as cursor:
                 cursor.execute(sql, parameters=self._bound(parameters) if parameters else None)
-                found = cursor.fetch_arrow()  # DuckDB reads it by its name
-                answer = self._values.execute("select * from found")
-                return [column[0] for column in answer.description], answer.fetchall()
+                answer = self._values.from_arrow(cursor.fetch_arrow())
+                return list(answer.columns), answer.fetchall()
         except (dbapi.Error, duckdb.Error) as error:
             raise failure(self._name, self._url, error) from error
 
@@ -151,7 +157,7 @@ class Session:
     def _connect(self) -> dbapi.Connection:
         if self._connection is None:
             try:
-                self._connection = dbapi.connect(self._url, autocommit=True)
+                self._connection = dbapi.connect(_patient(self._url), autocommit=True)
             except dbapi.Error as error:
                 raise failure(self._name, self._url, error) from error
         return self._connection
@@ -163,7 +169,7 @@ class Session:
 
     def _bound(self, parameters: Sequence[str]) -> duckdb.DuckDBPyRelation:
         columns = ", ".join(f"${number}::varchar as p{number}" for number in range(1, len(parameters) + 1))
-        return self._values.cursor().sql(f"select {columns}", params=list(parameters))  # noqa: S608  numbers only
+        return self._values.cursor().sql(f"select {columns}", params=list(parameters))
 
 
 class Stream:
@@ -193,3 +199,11 @@ class Stream:
         if self._opened is None:
             self._opened = self._session.open(self)
         return self._opened[1]
+
+
+def _patient(url: str) -> str:
+    """The URL, with limits to waiting where it has none of its own."""
+    if "://" not in url:
+        return url
+    more = "&".join(f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url)
+    return f"{url}{'&' if '?' in url else '?'}{more}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +32,10 @@ class Snapshot:
     timeline: int
     database: int
     standby: bool
+
+    def same_as(self, earlier: Snapshot) -> bool:
+        """Whether nothing at all, DDL included, was written in between: no id was given out, none was in use."""
+        return replace(self, polled_at=earlier.polled_at) == earlier and self.xmin == self.xmax
 
 
 def take(session: Session) -> Snapshot:

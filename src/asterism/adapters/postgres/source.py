@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from asterism.adapters.postgres import loading, polling, snapshot
 from asterism.adapters.postgres.cursor import Position
@@ -18,10 +19,12 @@ from asterism.ports.source import Answer, Batch, Cursor
 
 _TRIES = 5
 _UNDEFINED_TABLE = "42P01"
+_FEW = 5000
+"""Rows that a poll fetches by their place."""
 
 
 class PostgresSource:
-    """The tables of `declaration` in the database at `url`. Tables are called `<name>.<table>`, and errors speak of `name`.
+    """The tables of `declaration` in the database at `url`, called `<name>.<table>`; errors speak of `name`.
 
     One connection is kept between calls. Everything is read in REPEATABLE READ, READ ONLY transactions; nothing is
     written, and no lock is held but the one that any SELECT takes.
@@ -32,11 +35,12 @@ class PostgresSource:
         self._name = name
         self._session = Session(url, name)
         self._known: tuple[Relation, ...] = ()
+        self._known_at: Snapshot | None = None
 
     def describe(self) -> tuple[Table, ...]:
         """The tables that would be pulled; `SourceError` names every table that cannot be."""
         with self._session.snapshot():
-            self._known = discover(self._session, self._declaration, self._name)
+            self._known, self._known_at = discover(self._session, self._declaration, self._name), None
         return tuple(relation.table(self._name) for relation in self._known)
 
     @contextmanager
@@ -92,6 +96,8 @@ class PostgresSource:
             try:
                 self._session.execute(f"lock table {', '.join(r.lock for r in self._known)} in access share mode")
                 now = snapshot.take(self._session)
+                if self._known_at is not None and now.same_as(self._known_at):
+                    return now, self._known
                 relations = discover(self._session, self._declaration, self._name)
             except SourceError as error:
                 if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
@@ -100,20 +106,35 @@ class PostgresSource:
                 relations = discover(self._session, self._declaration, self._name)
             else:
                 if {(r.oid, r.name) for r in relations} == {(r.oid, r.name) for r in self._known}:
-                    self._known = relations
+                    self._known, self._known_at = relations, now
                     return now, relations
             self._known = relations
             self._session.restart()
-        raise SourceError(self._name, "its tables change faster than they are read", "It is tried again.", transient=True)
+        raise SourceError(
+            self._name, "its tables change faster than they are read", "It is tried again.", transient=True
+        )
 
     def _with_rows(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
-        """Leave out what has nothing to read: most tables, in most polls. One question for all of them."""
-        unsure = {n: r for n, r in enumerate(readings) if not r.needed}
-        if not unsure:
-            return readings
-        asked = [f"select {n} as n where exists (select from {r.relation.source} where {r.where})" for n, r in unsure.items()]
-        found = {n for (n,) in self._session.rows(" union all ".join(asked))}
-        return tuple(r for n, r in enumerate(readings) if r.needed or n in found)
+        """Leave out what has nothing to read: most tables, in most polls. One question for all of them.
+
+        It asks for the places of the rows, so that a few rows of a large table are not looked for twice. Places hold
+        within the snapshot.
+        """
+        asked = [
+            f"(select {n} as n, t.ctid::text as place from {r.relation.source} where {r.where} limit {_FEW + 1})"
+            for n, r in enumerate(readings)
+            if not r.needed
+        ]
+        places: dict[int, list[str]] = {}
+        for n, place in self._session.rows(" union all ".join(asked)) if asked else ():
+            places.setdefault(n, []).append(f'"{place}"')
+        few = {n: at for n, at in places.items() if len(at) <= _FEW and not readings[n].relation.partitioned}
+        self._session.set({f"asterism.rows_{n}": f"{{{','.join(at)}}}" for n, at in few.items()})
+        return tuple(
+            replace(r, where=f"t.ctid = any(current_setting('asterism.rows_{n}')::tid[])") if n in few else r
+            for n, r in enumerate(readings)
+            if r.needed or n in places
+        )
 
     def _batches(self, readings: tuple[Reading, ...]) -> Iterator[Batch]:
         for reading in readings:

@@ -1,7 +1,7 @@
 -- The tables of the schema $1, one row a column: partitioned tables without their partitions, no views.
 -- $2 is the column that writers are meant to keep current.
 with recursive tables as (
-    select c.oid, c.relname, c.relkind, c.relpersistence
+    select c.oid, c.relname, c.relkind
     from pg_class c
     where c.relnamespace = (select n.oid from pg_namespace n where n.nspname = $1)
       and c.relkind in ('r', 'p')
@@ -61,7 +61,6 @@ select
     t.oid::bigint as oid,
     t.relname::text as name,
     t.relkind = 'p' as partitioned,
-    t.relpersistence = 'u' as unlogged,
     coalesce(s.is_foreign, false) as is_foreign,
     has_table_privilege(t.oid, 'select') as allowed,
     coalesce(s.files, '') as files,
