@@ -272,7 +272,7 @@ def test_an_unknown_currency_and_a_far_date_have_their_rows(dev: Totesys) -> Non
 
 
 def test_a_parameter_is_a_value_and_never_sql(dev: Totesys) -> None:
-    dev("query", "payment_history", "--param", "payment_id=1 or true", code=1)
+    dev("query", "payment_history", "--param", "payment_id=1 or true", code=2)
     assert len(dev.ask("payment_history", payment_id="1")) <= 2
 
 

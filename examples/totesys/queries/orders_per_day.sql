@@ -3,8 +3,8 @@
 select
     dim_date.date_id,
     dim_date.day_name,
-    sum(orders.sales) as sales,
-    sum(orders.purchases) as purchases
+    cast(sum(orders.sales) as bigint) as sales,
+    cast(sum(orders.purchases) as bigint) as purchases
 from (
     select created_date, count(*) as sales, 0 as purchases
     from fact_sales_order

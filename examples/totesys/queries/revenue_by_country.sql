@@ -3,7 +3,7 @@ select
     dim_counterparty.counterparty_legal_country as country,
     dim_currency.currency_code,
     count(*) as orders,
-    sum(fact_sales_order.units_sold * fact_sales_order.unit_price) as revenue
+    cast(sum(fact_sales_order.units_sold * fact_sales_order.unit_price) as decimal(18, 2)) as revenue
 from fact_sales_order
 join dim_counterparty on dim_counterparty.counterparty_id = fact_sales_order.counterparty_id
 join dim_currency on dim_currency.currency_id = fact_sales_order.currency_id

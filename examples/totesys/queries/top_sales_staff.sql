@@ -7,7 +7,7 @@ from (
         dim_staff.first_name,
         dim_staff.last_name,
         count(*) as orders,
-        sum(fact_sales_order.units_sold * fact_sales_order.unit_price) as revenue,
+        cast(sum(fact_sales_order.units_sold * fact_sales_order.unit_price) as decimal(18, 2)) as revenue,
         row_number() over (
             partition by dim_currency.currency_code
             order by sum(fact_sales_order.units_sold * fact_sales_order.unit_price) desc, dim_staff.staff_id

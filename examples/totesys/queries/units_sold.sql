@@ -3,7 +3,7 @@
 select
     cast(date_trunc('month', cast($month as date)) as date) as month,
     count(*) as orders,
-    coalesce(sum(units_sold), 0) as units_sold
+    cast(coalesce(sum(units_sold), 0) as bigint) as units_sold
 from fact_sales_order
 where
     is_current

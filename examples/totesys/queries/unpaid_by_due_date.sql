@@ -6,7 +6,7 @@ select
     dim_payment_type.payment_type_name,
     dim_currency.currency_code,
     count(*) as payments,
-    sum(fact_payment.payment_amount) as amount
+    cast(sum(fact_payment.payment_amount) as decimal(18, 2)) as amount
 from fact_payment
 left join dim_date on dim_date.date_id = fact_payment.payment_date
 join dim_payment_type on dim_payment_type.payment_type_id = fact_payment.payment_type_id
