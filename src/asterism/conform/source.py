@@ -312,13 +312,17 @@ def _assert_filled(replica: Replica) -> None:
 
 def _values(stream: ArrowStream, table: Table) -> list[Row]:
     """The rows of a batch, cast to the types that the table declares."""
-    columns = ", ".join(f'"{column.name}"::{column.type}' for column in table.columns)
+    columns = ", ".join(f"{_quoted(column.name)}::{column.type}" for column in table.columns)
     with duckdb.connect() as connection:
         return connection.from_arrow(stream).project(columns).fetchall()
 
 
 def _keys(stream: ArrowStream, table: Table) -> list[Row]:
     types = {column.name: column.type for column in table.columns}
-    columns = ", ".join(f'"{name}"::{types[name]}' for name in table.key)
+    columns = ", ".join(f"{_quoted(name)}::{types[name]}" for name in table.key)
     with duckdb.connect() as connection:
         return connection.from_arrow(stream).project(columns).fetchall()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -105,7 +105,7 @@ def _decimal(typmod: int) -> str | None:
 
 
 def _unless(fine: str, column: str, where: str, cast: str = "") -> str:
-    """The column where it is `fine` or NULL. Else the cast of a sentence to a number, whose error tells the sentence."""
+    """The column where it is `fine` or NULL. Else a sentence is cast to a number: the error tells it."""
     said = f"{literal(REFUSED_VALUE + where + ' is ')} || left({column}::text, 60)"
     raising = f"when ({said})::int is null then null"
     return f"case when {fine} and {column} is not null then {column}{cast} {raising} end"
