@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,12 @@ _CASES: list[tuple[str, str, str, Any]] = [
     ("date", "'2024-02-29'", "DATE", date(2024, 2, 29)),
     ("time", "'23:59:59.999999'", "TIME", time(23, 59, 59, 999999)),
     ("timestamp(3)", "'1969-12-31 23:59:59.999'", "TIMESTAMP", datetime(1969, 12, 31, 23, 59, 59, 999000)),
-    ("timestamptz", "'2024-01-01 00:00+02'", "TIMESTAMP WITH TIME ZONE", datetime(2023, 12, 31, 22, tzinfo=timezone.utc)),
+    (
+        "timestamptz",
+        "'2024-01-01 00:00+02'",
+        "TIMESTAMP WITH TIME ZONE",
+        datetime(2023, 12, 31, 22, tzinfo=UTC),
+    ),
     ("interval", "'1 mon -2 days 3:04'", "VARCHAR", "1 mon -2 days +03:04:00"),
     ("json", "'{\"a\":  1}'", "JSON", '{"a":  1}'),
     ("jsonb", "'{\"a\":  1e400}'", "JSON", '{"a": 1' + "0" * 400 + "}"),
@@ -96,7 +101,7 @@ def test_values_arrive_in_types_that_hold_them(database: Database) -> None:
         if expected is None:
             assert got is not None, kind
         elif isinstance(expected, datetime) and expected.tzinfo:
-            assert got.astimezone(timezone.utc) == expected
+            assert got.astimezone(UTC) == expected
         else:
             assert got == expected, (kind, value)
     assert set(second[1:]) == {None}

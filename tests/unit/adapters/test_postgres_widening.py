@@ -1,4 +1,4 @@
-"""The predicate that says whether a row's 32-bit transaction id lies at or after a 64-bit horizon, with made-up values."""
+"""The predicate that widens a row's 32-bit transaction id and compares it with a horizon, with made-up values."""
 
 from __future__ import annotations
 

@@ -33,6 +33,10 @@ _BY_WORDS = (
         "Hidden rows would look deleted: give the role of the URL BYPASSRLS, or exclude the table.",
         False,
     ),
+    ("statement timeout", *_BY_STATE["57014"]),
+    ("lock timeout", *_BY_STATE["55P03"]),
+    ("conflict with recovery", *_BY_STATE["40001"]),
+    ("permission denied for (?:table|schema|column)", *_BY_STATE["42501"]),
     (r"password authentication failed|no password supplied", *_BY_STATE["28P01"]),
     (r'database ".*" does not exist', *_BY_STATE["3D000"]),
     (

@@ -53,7 +53,10 @@ def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ..
         drift = list(_drift(position.tables.get(relation.name), relation))
         again = [why for why, whole in drift if whole]
         if position.tables:
-            notices += [f"{relation.name}: {why}{'; it is read again' if whole else ''}" for why, whole in drift]
+            known = relation.name in position.tables
+            notices += [
+                f"{relation.name}: {why}{'; it is read again' if whole and known else ''}" for why, whole in drift
+            ]
         if again or mistrust is not None:
             readings.append(Reading(relation, keys=True))
         elif reconcile:
