@@ -52,6 +52,13 @@ class Wiring:
         self._servers.clear()
         self._stack.close()
 
+    def stands(self) -> bool:
+        """Whether there is a warehouse already: False for a local one that opening would make."""
+        scheme = urlsplit(self.stage.warehouse).scheme
+        if scheme not in {"duckdb", "embedded"}:
+            return True
+        return duckdb_file(self.stage.warehouse) is not None and _path(self.stage.warehouse).exists()
+
     def engine(self) -> Engine:
         """A connection to the warehouse. Raises EngineError, LockedError, and UsageError for an unknown scheme."""
         uri = self.stage.warehouse

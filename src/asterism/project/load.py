@@ -45,24 +45,33 @@ def load(root: Path, stage: str | None = None, environment: Mapping[str, str] | 
 
     `stage` None is the default stage. Raises ProjectError with every problem that the files alone can show.
     """
+    project, problems = examine(root, stage, environment)
+    if problems or project is None:
+        raise ProjectError(root, tuple(problems))
+    return project
+
+
+def examine(
+    root: Path, stage: str | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[Project | None, list[Problem]]:
+    """The same, raising nothing: the project without the files that cannot be read, and all problems.
+
+    None stands for a project whose stage or platform cannot be told.
+    """
     root = root.absolute()
-    environment = os.environ if environment is None else environment
-    chosen, problems = settings.read(root, stage, environment)
+    chosen, problems = settings.read(root, stage, os.environ if environment is None else environment)
     platform, platform_problems = execute(root / PLATFORM_FILE, root)
     problems += platform_problems
     models, model_problems = _files(root, "models", headers.model)
     queries, query_problems = _files(root, "queries", headers.query)
     problems += [*model_problems, *_references(root, models), *query_problems]
-    pulls: tuple[Pull, ...] = ()
-    simulators: tuple[Simulator, ...] = ()
     if platform is not None:
         problems += _schemas(root, platform)
-        if chosen is not None:
-            pulls, simulators, unresolved = _interpolated(root, platform, chosen.variables)
-            problems += unresolved
-    if problems or platform is None or chosen is None:
-        raise ProjectError(root, tuple(problems))
-    return Project(root, platform.name, chosen.stage, pulls, simulators, models, queries)
+    if platform is None or chosen is None:
+        return None, problems
+    pulls, simulators, unresolved = _interpolated(root, platform, chosen.variables)
+    project = Project(root, platform.name, chosen.stage, pulls, simulators, models, queries)
+    return project, [*problems, *unresolved]
 
 
 def _files(

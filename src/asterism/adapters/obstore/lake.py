@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore import exceptions
-from obstore.store import GCSStore, LocalStore, MemoryStore, RetryConfig, S3Store
+from obstore.store import GCSStore, LocalStore, MemoryStore, S3Store
 
 from asterism.errors import LakeError, UsageError
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig  # exists for type checkers only
 
 SCHEMES = ("file", "s3", "gs", "memory")
 

@@ -1,0 +1,59 @@
+"""The options that every verb takes, before the verb or after it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_PANEL = "Common options"
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="DIR", help="The platform's folder; else this one or one above.", rich_help_panel=_PANEL
+    ),
+]
+StageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage", metavar="NAME", help="A section of asterism.toml; else its default_stage.", rich_help_panel=_PANEL
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="JSON on stdout, errors as JSON on stderr.", rich_help_panel=_PANEL)
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_PANEL)]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the common options say."""
+
+    project: Path | None = None
+    stage: str | None = None
+    json: bool = False
+    debug: bool = False
+
+    def root(self) -> Path:
+        """The platform's folder: as given, else the nearest one, from here upwards, that holds an asterism.toml."""
+        given = self.project or os.environ.get("ASTERISM_PROJECT")
+        if given:
+            return Path(given)
+        here = Path.cwd()
+        return next((folder for folder in (here, *here.parents) if (folder / "asterism.toml").is_file()), here)
+
+
+def common(
+    context: typer.Context,
+    project: Path | None,
+    stage: str | None,
+    as_json: bool,
+    debug: bool,
+) -> Common:
+    """What stands after the verb, and where nothing does, what stands before it."""
+    before = context.obj if isinstance(context.obj, Common) else Common()
+    return Common(project or before.project, stage or before.stage, as_json or before.json, debug or before.debug)

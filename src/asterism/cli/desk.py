@@ -1,0 +1,117 @@
+"""Where a verb works: a project, its adapters and its warehouse, made when they are first needed.
+
+A verb's work is a function of (desk, arguments, progress) to JSON values. `perform` has it done here, or by the `run`
+that holds the stage: the same function either way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asterism.cli.common import Common
+from asterism.cli.show import progress_bars
+from asterism.declare.source import Pull
+from asterism.errors import LockedError, UsageError
+from asterism.ports.source import Source
+from asterism.project.load import Project, load
+from asterism.project.nearest import suggestion
+
+if TYPE_CHECKING:
+    # The kernel brings sqlglot with it, and `--help` does not wait for that.
+    from asterism.run.warehouse import Warehouse
+    from asterism.wire import Wiring
+
+Progress = Callable[[str, int, int | None], None]
+Work = Callable[["Desk", Mapping[str, Any], Progress], Any]
+
+PATIENCE = 5.0
+"""Seconds that a command waits for another that holds the stage."""
+
+
+class Desk:
+    """One project on one stage. Used by one thread at a time."""
+
+    def __init__(self, project: Project, wiring: Wiring) -> None:
+        self.project = project
+        self.wiring = wiring
+        self._sources: dict[str, Source] = {}
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, opened."""
+        from asterism.run.warehouse import Warehouse
+
+        stage = self.project.stage
+        models = tuple(self.project.models.values())
+        engine, lake = self.wiring.engine(), self.wiring.lake()
+        return Warehouse(engine, lake, self.wiring.parquet(), models, processed=stage.processed)
+
+    def reopen(self) -> None:
+        """Close everything; what is needed is opened anew. For when a connection has been lost."""
+        self.__dict__.pop("warehouse", None)
+        self._sources.clear()
+        self.wiring.close()
+
+    def adopt(self, project: Project) -> None:
+        """Go on with the same project after its files were edited."""
+        if project.pulls != self.project.pulls or project.stage != self.project.stage:
+            self.reopen()
+            self.wiring.stage = project.stage
+        elif "warehouse" in self.__dict__:
+            self.warehouse = replace(self.warehouse, models=tuple(project.models.values()), _compiled=None)
+        self.project = project
+
+    def source(self, pull: Pull) -> Source:
+        """The source of `pull`, connected."""
+        if pull.into not in self._sources:
+            self._sources[pull.into] = self.wiring.source(pull)
+        return self._sources[pull.into]
+
+    def pulls(self, names: list[str]) -> list[Pull]:
+        """The pulls by these names, or all. Raises UsageError for an unknown one."""
+        known = {pull.into: pull for pull in self.project.pulls}
+        for name in names:
+            if name not in known:
+                raise UsageError(name, "is not a source of this platform", suggestion(name, known))
+        return [known[name] for name in names] if names else [*known.values()]
+
+
+def perform(
+    common: Common,
+    verb: str,
+    work: Work,
+    arguments: Mapping[str, Any],
+    *,
+    alone: bool = False,
+    project: Project | None = None,
+) -> Any:
+    """Have a verb's work done, here or by the `run` that holds the stage, and answer its result.
+
+    `alone` says that it cannot be done beside `run`; `project` is given where it has been read already.
+
+    Raises ProjectError, LockedError, and what the work raises.
+    """
+    from asterism.run import control
+    from asterism.run.lock import StageLock
+    from asterism.wire import Wiring
+
+    project = project or load(common.root(), common.stage)
+    state = Path(project.stage.state)
+    with progress_bars(quiet=common.json) as progress:
+        until = time.monotonic() + PATIENCE
+        while True:
+            client = None if alone else control.connect(state)
+            if client is not None:
+                return client.call(verb, arguments, progress)
+            try:
+                # Short waits: what holds the stage may be a `run` that is about to open its control channel.
+                with StageLock(project.stage, verb, wait=0.1), Wiring(project.stage) as wiring:
+                    return work(Desk(project, wiring), arguments, progress)
+            except LockedError:
+                if time.monotonic() >= until:
+                    raise

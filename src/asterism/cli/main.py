@@ -1,0 +1,84 @@
+"""The command `asterism`. Exit codes: 0 well, 1 the work failed, 2 the usage or the project is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption
+from asterism.cli.verbs import check, draw, new, pull, query, rebuild, refresh, reset, run, simulate, status, verify
+from asterism.errors import AsterismError, ProjectError
+
+app = typer.Typer(
+    name="asterism",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Events and operational tables into star schemas: declared once, run anywhere.
+
+    A first platform, a minute later:
+
+    - `asterism new shop --template totesys` makes the folder `shop`; go there
+    - `asterism simulate --limit 200` fills an operational PostgreSQL and lives a little
+    - `asterism pull` loads it and makes the stars
+    - `asterism query top_sales_staff` asks a question
+    - `asterism run` keeps everything up to date until stopped
+    """,
+)
+
+for verb in (new, check, draw, pull, refresh, run, query, status, verify, rebuild, simulate, reset):
+    verb.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"asterism {version('asterism')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keep what stands before the verb for the verb."""
+    context.obj = Common(project, stage, as_json, debug)
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    arguments = sys.argv[1:]
+    try:
+        app(arguments)
+    except AsterismError as error:
+        _tell(error, as_json="--json" in arguments, debug="--debug" in arguments)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has seen enough; there is nobody to tell
+        sys.exit(0)
+
+
+def _tell(error: AsterismError, *, as_json: bool, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    if as_json:
+        from asterism.run.control import describe
+
+        print(json.dumps(describe(error), ensure_ascii=False), file=sys.stderr)  # noqa: T201 - the command's own output
+        return
+    print(error, file=sys.stderr)  # noqa: T201 - the command's own output
+    if isinstance(error, ProjectError):
+        print(f"\n{error.fact} in {error.subject}", file=sys.stderr)  # noqa: T201 - the command's own output

@@ -1,0 +1,99 @@
+"""`asterism check`: every problem of the platform at once, and how each model is maintained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+from asterism.declare.table import Table
+from asterism.errors import AsterismError, Problem, ProjectError, SourceError
+from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("check")(check)
+
+
+def check(
+    context: typer.Context,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Report everything that is wrong with the platform's files, with file, line and remedy.
+
+    Says of each model how it is maintained: incrementally, and by what, or in full, and why. Exit code 2 where anything
+    is wrong. Columns are those of the warehouse's raw tables; before the first pull the sources are asked for theirs.
+    """
+    chosen = common(context, project, stage, as_json, debug)
+    found, problems = examine(chosen.root(), chosen.stage)
+    if found is None:
+        raise ProjectError(chosen.root(), tuple(problems))
+    arguments = {"root": str(found.root), "stage": found.stage.name}
+    result = perform(chosen, "check", work, arguments, project=found)
+    if chosen.json:
+        show.as_json(result)
+        return
+    show.table(["model", "kind", "maintained"], [[m["model"], m["kind"], m["maintained"]] for m in result["models"]])
+    show.remark(f"{len(result['models'])} models, {len(result['queries'])} queries, no problems")
+
+
+def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
+    """Check the files as they are now. Raises ProjectError, or SourceError where only a source stands in the way."""
+    from asterism.project.check import check as check_files
+    from asterism.project.check import ordered
+
+    project, problems = examine(Path(arguments["root"]), arguments["stage"])
+    if project is None:
+        raise ProjectError(arguments["root"], tuple(problems))
+    tables, held, failures = _learn(desk, project)
+    checked = check_files(project, tables.values(), frozenset(failures))
+    problems = [*problems, *checked.problems, *held]
+    if problems:
+        problems += [Problem(error.subject, error.fact, error.remedy) for error in failures.values()]
+        raise ProjectError(project.root, ordered(problems))
+    for error in failures.values():
+        raise error
+    models = [
+        {"model": model.name, "kind": model.kind, "maintained": checked.maintenance.get(model.name, "")}
+        for model in project.models.values()
+    ]
+    return {"platform": project.name, "stage": project.stage.name, "models": models, "queries": [*project.queries]}
+
+
+def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem], dict[str, AsterismError]]:
+    """The sources' tables, the models that data holds up, and what could not be learned, by schema."""
+    tables: dict[str, Table] = {}
+    held: list[Problem] = []
+    failures: dict[str, AsterismError] = {}
+    if desk.wiring.stands():
+        tables = desk.warehouse.raw_tables()
+        for name, state in desk.warehouse.ledger.models().items():
+            if state.state == "held" and name in project.models and not state.error.startswith("waits for "):
+                remedy = "Correct the model or its key; until then it stays as it last was."
+                held.append(Problem(str(project.models[name].path), f"is held: {state.error}", remedy))
+    for pull in project.pulls:
+        if any(name.startswith(f"{pull.into}.") for name in tables):
+            continue
+        try:
+            found = desk.wiring.source(pull).describe()
+        except AsterismError as error:
+            failures[pull.into] = error
+            continue
+        tables |= {f"{pull.into}.{table.name.rpartition('.')[2]}": table for table in found}
+        if not found:
+            line = line_of(project.root / PLATFORM_FILE, pull.into)
+            fact = f"has no table to pull in its schema {pull.source.schema}"
+            remedy = (
+                "Fill it first: `asterism simulate`, where the platform has a simulator." if project.simulators else ""
+            )
+            failures[pull.into] = SourceError(f"source {pull.into} ({PLATFORM_FILE}:{line})", fact, remedy)
+    return tables, held, failures

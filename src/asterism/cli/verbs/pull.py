@@ -1,0 +1,120 @@
+"""`asterism pull`: bring the warehouse up to date with its sources, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+from asterism.errors import AsterismError, ProjectError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("pull")(pull)
+
+
+def pull(
+    context: typer.Context,
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Sources, by the schema they land in; all without.")
+    ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Compare all keys, which finds deletions at once.")
+    ] = False,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Pull what changed at the sources, once, and refresh the models behind it.
+
+    - `asterism pull`
+    - `asterism pull totesys --reconcile`
+
+    The first pull loads everything. One transaction holds a batch, its models and the cursor: repeat it after a failure.
+    """
+    chosen = common(context, project, stage, as_json, debug)
+    result = perform(chosen, "pull", work, {"sources": sources or [], "reconcile": reconcile})
+    if chosen.json:
+        show.as_json(result)
+    else:
+        for each in result["sources"]:
+            _show(each)
+        for failure in result["failures"]:
+            show.remark(f"{failure['subject']}: {failure['fact']}\n  {failure['remedy']}")
+    if result["failures"] or any(each["held"] for each in result["sources"]):
+        raise typer.Exit(1)
+
+
+def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Pull `sources`, or all. A source that fails stops no other; a single one raises its error."""
+    from asterism.run import control
+    from asterism.run.pull import pull as pull_once
+
+    pulls = desk.pulls(arguments["sources"])
+    done: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    for each in pulls:
+        try:
+            source = desk.source(each)
+            done.append(
+                described(pull_once(desk.warehouse, each, source, reconcile=arguments["reconcile"], progress=progress))
+            )
+        except ProjectError:
+            raise
+        except AsterismError as error:
+            if len(pulls) == 1:
+                raise
+            failures.append(control.describe(error))
+    return {"sources": done, "failures": failures}
+
+
+def described(pulled: Any) -> dict[str, Any]:
+    """What a pull did, as JSON values."""
+    from asterism.run.values import as_json
+
+    return {
+        "source": pulled.source,
+        "rows": pulled.rows,
+        "deletions": pulled.deletions,
+        "removed": pulled.removed,
+        "added": pulled.added,
+        "refreshed": [
+            {
+                "table": each.table,
+                "removed": each.removed,
+                "added": each.added,
+                "how": each.how,
+                "seconds": round(each.seconds, 6),
+            }
+            for each in pulled.refreshed
+        ],
+        "held": [{"model": model, "reason": reason} for model, reason in pulled.held],
+        "notices": [*pulled.notices],
+        "polled_at": as_json(pulled.polled_at),
+        "seconds": round(pulled.seconds, 6),
+    }
+
+
+def _show(each: Mapping[str, Any]) -> None:
+    show.remark(
+        f"{each['source']}: {each['rows']} rows read, {each['deletions']} deleted, "
+        f"{len(each['refreshed'])} tables refreshed, {each['seconds']:.2f} s"
+    )
+    changes(each)
+
+
+def changes(each: Mapping[str, Any]) -> None:
+    """Show what a pull or a refresh did to the models."""
+    if each["refreshed"]:
+        rows = [[r["table"], r["how"], r["removed"], r["added"], f"{r['seconds']:.3f}"] for r in each["refreshed"]]
+        show.table(["table", "how", "removed", "added", "seconds"], rows, numeric=frozenset({2, 3, 4}))
+    for notice in each["notices"]:
+        show.remark(f"note: {notice}")
+    for held in each["held"]:
+        show.remark(f"held: {held['model']}: {held['reason']}")

@@ -1,0 +1,49 @@
+"""`asterism rebuild`: an equal warehouse from the lake alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+from asterism.cli.verbs.pull import changes
+from asterism.cli.verbs.refresh import described
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("rebuild")(rebuild)
+
+
+def rebuild(
+    context: typer.Context,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make the warehouse anew from the batches in the lake, versions and all. Asks no source.
+
+    One transaction: until it ends, what stood before stands. Not while `asterism run` works on the stage.
+    """
+    chosen = common(context, project, stage, as_json, debug)
+    result = perform(chosen, "rebuild", work, {}, alone=True)
+    if chosen.json:
+        show.as_json(result)
+    else:
+        changes(result)
+        show.remark(f"{len(result['refreshed'])} tables rebuilt, {result['seconds']:.2f} s")
+    if result["held"]:
+        raise typer.Exit(1)
+
+
+def work(desk: Desk, _arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Rebuild from all sources' batches."""
+    from asterism.run.rebuild import rebuild as replay
+
+    sources = tuple(pull.into for pull in desk.project.pulls)
+    return described(replay(desk.warehouse, sources, progress=progress))

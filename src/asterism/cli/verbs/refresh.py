@@ -1,0 +1,74 @@
+"""`asterism refresh`: bring models up to date that were edited, that the clock calls for, or that were held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+from asterism.cli.verbs.pull import changes
+from asterism.errors import UsageError
+from asterism.project.nearest import suggestion
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("refresh")(refresh)
+
+
+def refresh(
+    context: typer.Context,
+    models: Annotated[list[str] | None, typer.Argument(help="Models to recompute with --full; all without.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Recompute in full, and compare with what stands.")] = False,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Bring models up to date that were edited, that the clock calls for, or that were held. Asks no source.
+
+    - `asterism refresh` after editing a model
+    - `asterism refresh dim_staff --full`
+    """
+    chosen = common(context, project, stage, as_json, debug)
+    result = perform(chosen, "refresh", work, {"models": models or [], "full": full or bool(models)})
+    if chosen.json:
+        show.as_json(result)
+    else:
+        changes(result)
+        show.remark(f"{len(result['refreshed'])} tables refreshed, {result['seconds']:.2f} s")
+    if result["held"]:
+        raise typer.Exit(1)
+
+
+def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
+    """Refresh; recompute `models`, or all, where `full`."""
+    from asterism.run.rebuild import refresh as refresh_once
+
+    for name in arguments["models"]:
+        if name not in desk.project.models:
+            raise UsageError(name, "is not a model of this platform", suggestion(name, desk.project.models))
+    return described(refresh_once(desk.warehouse, only=tuple(arguments["models"]), full=arguments["full"]))
+
+
+def described(done: Any) -> dict[str, Any]:
+    """What a refresh did, as JSON values."""
+    return {
+        "refreshed": [
+            {
+                "table": each.table,
+                "removed": each.removed,
+                "added": each.added,
+                "how": each.how,
+                "seconds": round(each.seconds, 6),
+            }
+            for each in done.refreshed
+        ],
+        "held": [{"model": model, "reason": reason} for model, reason in done.held],
+        "notices": [*done.notices],
+        "seconds": round(done.seconds, 6),
+    }

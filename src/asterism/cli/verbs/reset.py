@@ -1,0 +1,69 @@
+"""`asterism reset`: forget everything on a stage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+from asterism.declare.stage import Stage
+from asterism.errors import UsageError
+from asterism.project.load import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("reset")(reset)
+
+
+def reset(
+    context: typer.Context,
+    yes: Annotated[
+        str | None, typer.Option("--yes", metavar="STAGE", help="The stage's name, instead of asking for it.")
+    ] = None,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Drop what Asterism made in the stage's warehouse, and delete its batches in the lake. Sources are left alone.
+
+    Asks for the stage's name first. Refused in production, and while `asterism run` works on the stage.
+    """
+    chosen = common(context, project, stage, as_json, debug)
+    loaded = load(chosen.root(), chosen.stage)
+    _confirm(loaded.stage, yes)
+    result = perform(chosen, "reset", work, {}, alone=True, project=loaded)
+    if chosen.json:
+        show.as_json(result)
+    else:
+        show.remark(f"stage {loaded.stage.name} is empty: {result['objects']} objects deleted from the lake")
+
+
+def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
+    """Empty the warehouse, then the lake: dying in between leaves what a second `reset` finishes."""
+    from asterism.run.rebuild import empty
+
+    if desk.wiring.stands():
+        warehouse = desk.warehouse
+        warehouse.ledger.prepare()
+        with warehouse.session.transaction():
+            empty(warehouse)
+    lake = desk.wiring.lake()
+    return {"stage": desk.project.stage.name, "objects": lake.delete("raw") + lake.delete("processed")}
+
+
+def _confirm(stage: Stage, yes: str | None) -> None:
+    if stage.production:
+        remedy = "Choose another stage, or drop its warehouse with the database's own tools."
+        raise UsageError(f"stage {stage.name}", "is production and is never reset", remedy)
+    if yes is None and not sys.stdin.isatty():
+        raise UsageError("reset", "asks for the stage's name, and there is no terminal", f"Add --yes {stage.name}.")
+    answer = yes if yes is not None else typer.prompt(f"This empties {stage.warehouse}. The stage's name", err=True)
+    if answer != stage.name:
+        raise UsageError("reset", f"{answer!r} is not the stage's name", "Nothing was touched.")

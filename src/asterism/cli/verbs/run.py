@@ -1,0 +1,188 @@
+"""`asterism run`: keep everything up to date until stopped, and serve other commands meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import PATIENCE, Desk, Progress, Work
+from asterism.cli.verbs import check, pull, query, refresh, status, verify
+from asterism.declare.source import Pull
+from asterism.errors import AsterismError, EngineError, UsageError
+from asterism.project.load import examine, load
+
+BESIDE: Mapping[str, Work] = {
+    "check": check.work,
+    "pull": pull.work,
+    "query": query.work,
+    "refresh": refresh.work,
+    "status": status.work,
+    "verify": verify.work,
+}
+"""What other commands may have done by a `run`."""
+
+MODELS_EVERY = timedelta(seconds=10)
+"""How often edited files and the clock's ticks are looked for."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("run")(run)
+
+
+def run(
+    context: typer.Context,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Pull every source by its schedule, and refresh what is behind it, until stopped by Ctrl-C or SIGTERM.
+
+    A source that fails is tried again, later each time, and stops no other. Edited models are taken up within seconds.
+    Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
+    With --json, an event a line on stdout.
+    """
+    from asterism.run.lock import StageLock
+    from asterism.wire import Wiring
+
+    chosen = common(context, project, stage, as_json, debug)
+    loaded = load(chosen.root(), chosen.stage)
+    with StageLock(loaded.stage, "run", wait=PATIENCE), Wiring(loaded.stage) as wiring:
+        _Run(Desk(loaded, wiring), chosen).work()
+
+
+class _Run:
+    """One `run`: a schedule on this thread, requests on others, the desk in turns."""
+
+    def __init__(self, desk: Desk, chosen: Common) -> None:
+        from asterism.run.schedule import Turns
+
+        self.desk = desk
+        self.chosen = chosen
+        self.turns = Turns()
+        self.stopping = threading.Event()
+        self.seen = _written(desk.project.root)
+
+    def work(self) -> None:
+        from asterism.run.control import Server
+        from asterism.run.schedule import Schedule, Task
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: self.stop())
+        server = Server(Path(self.desk.project.stage.state), self.serve)
+        server.start()
+        try:
+            self.say("started", f"running {self.desk.project.name} on {self.desk.project.stage.name}; Ctrl-C stops")
+            tasks = [Task("models", MODELS_EVERY, self.models)]
+            if self.desk.project.stage.schedules:
+                tasks += [Task(each.into, each.every, self.puller(each.into)) for each in self.desk.project.pulls]
+            Schedule(tasks, self.failed).run(self.stopping.wait)
+        finally:
+            server.close()
+        with self.turns.turn():  # what is being carried out for others is finished first
+            self.say("stopped", "stopped")
+
+    def stop(self) -> None:
+        """Stop after the step at hand; a second signal does not wait."""
+        self.stopping.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
+    def serve(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
+        """Carry out a request of another command."""
+        if verb not in BESIDE:
+            raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
+        with self.turns.turn():
+            return BESIDE[verb](self.desk, arguments, progress)
+
+    def puller(self, name: str) -> Callable[[], bool]:
+        """The work of pulling one source: one step a turn, so that requests come in between during an initial load."""
+        from asterism.run.pull import pull_step
+
+        def work() -> bool:
+            with self.turns.turn():
+                declared = self.declared(name)
+                if declared is None:
+                    return False
+                done = pull_step(self.desk.warehouse, declared, self.desk.source(declared))
+                visible_at = _now()
+            self.pulled(pull.described(done) | {"visible_at": visible_at})
+            return not done.complete
+
+        return work
+
+    def pulled(self, done: Mapping[str, Any]) -> None:
+        if not (done["rows"] or done["deletions"] or done["refreshed"] or done["notices"]):
+            return
+        tables = ", ".join(f"{r['table']} -{r['removed']} +{r['added']}" for r in done["refreshed"])
+        text = f"{done['source']}: {done['rows']} rows, {done['deletions']} deleted, {done['seconds']:.3f} s"
+        text += f": {tables}" if tables else ""
+        self.say("pulled", "\n".join([text, *(f"note: {notice}" for notice in done["notices"])]), **done)
+
+    def declared(self, name: str) -> Pull | None:
+        return next((each for each in self.desk.project.pulls if each.into == name), None)
+
+    def models(self) -> bool:
+        """Take up edited files, and refresh what the clock or an edit calls for."""
+        from asterism.run.rebuild import refresh as refresh_models
+
+        written = _written(self.desk.project.root)
+        with self.turns.turn():
+            if written != self.seen:
+                self.seen = written
+                self.reload()
+            done = refresh_models(self.desk.warehouse)
+        if done.refreshed:
+            described = refresh.described(done)
+            self.say("refreshed", f"refreshed {', '.join(r['table'] for r in described['refreshed'])}", **described)
+        return False
+
+    def reload(self) -> None:
+        project, problems = examine(self.desk.project.root, self.desk.project.stage.name)
+        if problems or project is None:
+            text = "\n".join(str(problem) for problem in problems)
+            self.say("problems", f"the edited files are wrong, going on with those before:\n{text}")
+            return
+        self.desk.adopt(project)
+        self.say("reloaded", "the edited files are taken up")
+
+    def failed(self, task: Any, error: AsterismError, delay: float) -> None:
+        if isinstance(error, EngineError):
+            with self.turns.turn():
+                self.desk.reopen()
+        from asterism.run.control import describe
+
+        text = f"{task.name} failed, and is tried again in {delay:.0f} s\n{error}"
+        self.say("failed", text, task=task.name, retry_in=round(delay, 1), **describe(error))
+
+    def say(self, event: str, text: str, **details: Any) -> None:
+        if self.chosen.json:
+            typer.echo(json.dumps({"event": event, "at": _now(), **details}, ensure_ascii=False))
+        else:
+            show.remark(f"{datetime.now(UTC):%H:%M:%S} {text}")
+
+
+def _written(root: Path) -> dict[Path, int]:
+    """When each file of the project was written last."""
+    files = [root / "asterism.toml", *root.glob("*.py"), *root.glob("models/*.sql"), *root.glob("queries/*.sql")]
+    found = {}
+    for file in files:
+        try:
+            found[file] = file.stat().st_mtime_ns
+        except FileNotFoundError:  # an editor that replaces files takes them away for a moment
+            found[file] = 0
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat()

@@ -1,0 +1,111 @@
+"""`asterism simulate`: made-up traffic in a source's database."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated, Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.declare.simulator import Simulator
+from asterism.errors import UsageError
+from asterism.project.load import Project, load
+from asterism.project.nearest import suggestion
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The simulator, where the platform has several.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Stop after so many transactions.")] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="X", help="Simulated seconds a second; 0 is as fast as it goes.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed makes the same data.")] = 0,
+    prepare: Annotated[bool, typer.Option("--prepare", help="Only make the database, where it is empty.")] = False,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a source's database where it is empty, and then live in it: until stopped, or for `--limit` transactions.
+
+    - `asterism simulate --prepare`
+    - `asterism simulate --limit 200 --speed 0`
+    - `asterism simulate --speed 3600` in one terminal, `asterism run` in another
+
+    Refused in production.
+    """
+    from asterism.run import simulate as verbs
+    from asterism.run.values import as_json as json_value
+    from asterism.wire import Wiring
+
+    chosen = common(context, project, stage, as_json, debug)
+    loaded = load(chosen.root(), chosen.stage)
+    verbs.refuse_production(loaded.stage)
+    simulator = _one(loaded, name)
+    stopping = _until_stopped()
+    with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
+        player = wiring.player(simulator)
+        if prepare:
+            result: dict[str, Any] = {"prepared": verbs.prepare(simulator, player, seed=seed)}
+        else:
+            done = 0
+
+            def on_commit(_transaction: Any) -> None:
+                nonlocal done
+                done += 1
+                progress(f"simulating {simulator.name}", done, limit)
+
+            report = verbs.simulate(
+                simulator, player, limit=limit, speed=speed, seed=seed,
+                sleep=stopping.wait, stopped=stopping.is_set, on_commit=on_commit,
+            )  # fmt: skip
+            result = {
+                "prepared": report.prepared,
+                "transactions": report.transactions,
+                "rows": report.rows,
+                "begin": json_value(report.begin),
+                "end": json_value(report.end),
+            }
+    if chosen.json:
+        show.as_json({"simulator": simulator.name, **result})
+        return
+    show.remark(f"{simulator.name}: the database {'was made' if result['prepared'] else 'stood already'}")
+    if "transactions" in result:
+        show.remark(
+            f"{result['transactions']} transactions, {result['rows']} rows, {result['begin']} to {result['end']}"
+        )
+
+
+def _one(project: Project, name: str | None) -> Simulator:
+    known = {simulator.name: simulator for simulator in project.simulators}
+    if not known:
+        raise UsageError(project.name, "has no simulator", "Declare one in platform.py with platform.simulator.")
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name is None:
+        raise UsageError(project.name, f"has {len(known)} simulators", f"Name one: {', '.join(known)}.")
+    if name not in known:
+        raise UsageError(name, "is not a simulator of this platform", suggestion(name, known))
+    return known[name]
+
+
+def _until_stopped() -> threading.Event:
+    """Set by the first Ctrl-C or SIGTERM: what is pending is committed, and the report is still given."""
+    stopping = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping

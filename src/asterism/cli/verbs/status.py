@@ -1,0 +1,56 @@
+"""`asterism status`: how fresh everything is, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.desk import Desk, Progress, perform
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("status")(status)
+
+
+def status(
+    context: typer.Context,
+    project: ProjectOption = None,
+    stage: StageOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show how far each source has been read, how fresh each model is, and the latest failures. Times are UTC."""
+    chosen = common(context, project, stage, as_json, debug)
+    result = perform(chosen, "status", work, {})
+    if chosen.json:
+        show.as_json(result)
+        return
+    rows = [
+        [s["source"], s["polled_at"], s["reconciled_at"], s["batches"], "loading" if s["loading"] else ""]
+        for s in result["sources"]
+    ]
+    show.table(["source", "polled at", "reconciled at", "batches", ""], rows, numeric=frozenset({3}))
+    rows = [[m["model"], m["state"], m["rows"], m["refreshed_at"], m["maintenance"]] for m in result["models"]]
+    show.table(["model", "state", "rows", "refreshed at", "maintained"], rows, numeric=frozenset({2}))
+    for model in result["models"]:
+        if model["error"]:
+            show.remark(f"{model['state']}: {model['model']}: {model['error']}")
+    for run in result["runs"]:
+        if run["status"] != "ok":
+            show.remark(f"{run['status']} at {run['started_at']}: {run['verb']} {run['step']}: {run['error']}")
+
+
+def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> Any:
+    """Everything that the ledger knows."""
+    from dataclasses import asdict
+
+    from asterism.run.status import status as read
+    from asterism.run.values import as_json
+
+    found = read(desk.warehouse, tuple(pull.into for pull in desk.project.pulls))
+    return {"platform": desk.project.name, "stage": desk.project.stage.name, **as_json(asdict(found))}

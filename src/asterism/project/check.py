@@ -1,0 +1,139 @@
+"""Every problem of a project at once: what the files say, against the tables that the sources have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from asterism.declare.model import Model, Query
+from asterism.declare.table import Table
+from asterism.errors import Problem
+from asterism.plan.compile import Compiled, compile_models
+from asterism.plan.parse import Refused, parse
+from asterism.plan.qualify import qualify, sources
+from asterism.project.load import Project
+from asterism.project.nearest import suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` found: how each sound model is maintained, and all that is wrong."""
+
+    maintenance: dict[str, str]
+    problems: tuple[Problem, ...]
+
+
+def check(project: Project, tables: Iterable[Table], unknown: frozenset[str] = frozenset()) -> Checked:
+    """Check models and queries over the sources' `tables`. Reads nothing but the project.
+
+    `unknown` are the schemas whose tables could not be learned: what reads them is only parsed.
+    """
+    known = {table.name: table for table in tables}
+    lost = _unreadable(project)
+    blind = _behind(project.models, unknown, lost)
+    sighted = [model for model in project.models.values() if model.name not in blind]
+    compiled = compile_models(sighted, known, project.root)
+    problems = [*compiled.problems]
+    for name in sorted(blind):
+        problems += _parsed(project.models[name])
+    for query in project.queries.values():
+        problems += _query(query, compiled, unknown, lost | blind)
+    maintenance = {plan.table.name: plan.maintenance for plan in compiled.plans if plan.model is not None}
+    return Checked(maintenance, tuple(problems))
+
+
+def _unreadable(project: Project) -> frozenset[str]:
+    """Models whose files stand there but could not be read: what is wrong with them is known already."""
+    files = {file.stem for file in (project.root / "models").glob("*.sql")}
+    return frozenset(files - project.models.keys())
+
+
+def _behind(models: Mapping[str, Model], unknown: frozenset[str], lost: frozenset[str]) -> frozenset[str]:
+    """The models that read, directly or through others, what nothing is known of."""
+    reads = {name: _reads(model.sql) for name, model in models.items()}
+    blind: set[str] = set()
+    growing = True
+    while growing:
+        found = {
+            name
+            for name, tables in reads.items()
+            if name not in blind and any(t.partition(".")[0] in unknown or t in lost or t in blind for t in tables)
+        }
+        blind |= found
+        growing = bool(found)
+    return frozenset(blind)
+
+
+def _reads(sql: str) -> set[str]:
+    try:
+        return {name for name, _ in sources(parse(sql))}
+    except Refused:
+        return set()
+
+
+def _parsed(model: Model) -> list[Problem]:
+    try:
+        parse(model.sql)
+    except Refused as refused:
+        return [refused.problem(str(model.path), model.line)]
+    return []
+
+
+def _query(query: Query, compiled: Compiled, unknown: frozenset[str], blind: frozenset[str]) -> list[Problem]:
+    try:
+        tree = parse(query.sql)
+    except Refused as refused:
+        return [refused.problem(str(query.path), query.line)]
+    problems = _parameters(query, tree)
+    names = {name for name, _ in sources(tree)}
+    broken = {problem.where.partition(":")[0].rpartition("/")[2].removesuffix(".sql") for problem in compiled.problems}
+    # A model that is wrong is reported once, and not again by each query that asks it.
+    if any(name in blind or name in broken or name.partition(".")[0] in unknown for name in names):
+        return problems
+    try:
+        qualify(_without_parameters(tree), compiled.tables)
+    except Refused as refused:
+        problems.append(refused.problem(str(query.path), query.line))
+    return problems
+
+
+def _parameters(query: Query, tree: exp.Query) -> list[Problem]:
+    declared = {parameter.name: parameter for parameter in query.parameters}
+    used = {node.name for node in tree.find_all(exp.Parameter, exp.Placeholder)}
+    where = str(query.path)
+    problems = []
+    for name in sorted(used - declared.keys()):
+        remedy = suggestion(name, declared) if declared else f"Add `-- param: {name} TYPE` to the header."
+        problems.append(Problem(where, f"the parameter ${name} is not declared", remedy))
+    for name in sorted(declared.keys() - used):
+        problems.append(
+            Problem(where, f"the parameter {name} is declared and never used", f"Use ${name}, or remove it.")
+        )
+    for parameter in declared.values():
+        try:
+            exp.DataType.build(parameter.type, dialect="duckdb")
+            if parameter.default is not None:
+                parse(f"SELECT {parameter.default}")
+        except (Refused, ValueError):
+            fact = f"the parameter {parameter.name} has a type or a default that does not parse"
+            problems.append(Problem(where, fact, "Write `-- param: name type = default`, as SQL has them."))
+    return problems
+
+
+def _without_parameters(tree: exp.Query) -> exp.Query:
+    copy = tree.copy()
+    for node in [*copy.find_all(exp.Parameter, exp.Placeholder)]:
+        node.replace(exp.null())
+    return copy
+
+
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems by file and line, each once."""
+
+    def place(problem: Problem) -> tuple[str, int]:
+        file, _, line = problem.where.rpartition(":")
+        return (file, int(line)) if line.isdigit() else (problem.where, 0)
+
+    return tuple(sorted(dict.fromkeys(problems), key=place))
