@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +47,18 @@ class Common:
             return Path(given)
         here = Path.cwd()
         return next((folder for folder in (here, *here.parents) if (folder / "asterism.toml").is_file()), here)
+
+
+def add(app: typer.Typer, verb: Callable[..., None]) -> None:
+    """Add a verb under its function's name; its docstring is its help."""
+    app.command(verb.__name__, help=shown(inspect.getdoc(verb) or ""))(verb)
+
+
+def shown(text: str) -> str:
+    """A help text whose lists keep their lines: examples are there to be copied."""
+    paragraphs = text.split("\n\n")
+    kept = ["\b\n" + p.replace("- `", "  ").replace("`", "") if p.startswith("- ") else p for p in paragraphs]
+    return "\n\n".join(kept)
 
 
 def common(

@@ -14,7 +14,6 @@ from asterism.plan.compile import Compiled, compile_models
 from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import qualify, sources
 from asterism.project.load import Project
-from asterism.project.nearest import suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +102,14 @@ def _parameters(query: Query, tree: exp.Query) -> list[Problem]:
     declared = {parameter.name: parameter for parameter in query.parameters}
     used = {node.name for node in tree.find_all(exp.Parameter, exp.Placeholder)}
     where = str(query.path)
-    problems = []
-    for name in sorted(used - declared.keys()):
-        remedy = suggestion(name, declared) if declared else f"Add `-- param: {name} TYPE` to the header."
-        problems.append(Problem(where, f"the parameter ${name} is not declared", remedy))
-    for name in sorted(declared.keys() - used):
-        problems.append(
-            Problem(where, f"the parameter {name} is declared and never used", f"Use ${name}, or remove it.")
-        )
+    problems = [
+        Problem(where, f"the parameter ${name} is not declared", f"Add `-- param: {name} TYPE` to the header.")
+        for name in sorted(used - declared.keys())
+    ]
+    problems += [
+        Problem(where, f"the parameter {name} is declared and never used", f"Use ${name}, or remove it.")
+        for name in sorted(declared.keys() - used)
+    ]
     for parameter in declared.values():
         try:
             exp.DataType.build(parameter.type, dialect="duckdb")

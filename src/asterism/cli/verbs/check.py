@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.table import Table
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
@@ -18,7 +18,7 @@ from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("check")(check)
+    add(app, check)
 
 
 def check(
@@ -28,10 +28,12 @@ def check(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Report everything that is wrong with the platform's files, with file, line and remedy.
+    """Report all that is wrong, at once.
 
-    Says of each model how it is maintained: incrementally, and by what, or in full, and why. Exit code 2 where anything
-    is wrong. Columns are those of the warehouse's raw tables; before the first pull the sources are asked for theirs.
+    Each problem of the platform's files has its file, line and remedy.
+
+    Says of each sound model how it is maintained: incrementally, and by what, or in full, and why. Exit code 2 where
+    anything is wrong. Columns are those of the warehouse's raw tables; before the first pull the sources are asked for theirs.
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.project.load import load
 
 
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("draw")(draw)
+    add(app, draw)
 
 
 def draw(
@@ -34,7 +34,9 @@ def draw(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Draw the way from sources over tables and models to queries. Needs no database.
+    """Draw the way from sources to queries.
+
+    Over tables and models, as Mermaid or SVG. Needs no database.
 
     - `asterism draw` prints Mermaid
     - `asterism draw -o flow.svg`

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("new")(new)
+    add(app, new)
 
 
 def new(
@@ -31,7 +31,9 @@ def new(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Make a platform, or a part of the one at hand. Overwrites nothing.
+    """Make a platform, or a part of one.
+
+    Overwrites nothing.
 
     - `asterism new shop` makes an empty platform in the folder shop
     - `asterism new shop --template totesys` copies a whole one that runs

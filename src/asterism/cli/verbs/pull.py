@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import AsterismError, ProjectError
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("pull")(pull)
+    add(app, pull)
 
 
 def pull(
@@ -31,12 +31,15 @@ def pull(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Pull what changed at the sources, once, and refresh the models behind it.
+    """Pull what changed at the sources, once.
+
+    The models behind it are refreshed in the same transaction, which moves the cursor as well: after a failure,
+    repeat it.
 
     - `asterism pull`
     - `asterism pull totesys --reconcile`
 
-    The first pull loads everything. One transaction holds a batch, its models and the cursor: repeat it after a failure.
+    The first pull loads everything.
     """
     chosen = common(context, project, stage, as_json, debug)
     result = perform(chosen, "pull", work, {"sources": sources or [], "reconcile": reconcile})

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
 from asterism.project.nearest import suggestion
@@ -18,7 +18,7 @@ from asterism.project.nearest import suggestion
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("query")(query)
+    add(app, query)
 
 
 def query(
@@ -33,7 +33,9 @@ def query(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask the warehouse: a query of the platform by its name, or one SELECT of DuckDB's dialect.
+    """Ask the warehouse.
+
+    A query of the platform by its name, or one SELECT of DuckDB's dialect.
 
     - `asterism query top_sales_staff`
     - `asterism query units_sold --param month=2024-11-01 --csv`

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.pull import changes
 from asterism.cli.verbs.refresh import described
@@ -16,7 +16,7 @@ from asterism.cli.verbs.refresh import described
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("rebuild")(rebuild)
+    add(app, rebuild)
 
 
 def rebuild(
@@ -26,7 +26,9 @@ def rebuild(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Make the warehouse anew from the batches in the lake, versions and all. Asks no source.
+    """Make the warehouse anew from the lake.
+
+    From the batches that were landed, versions and all; no source is asked.
 
     One transaction: until it ends, what stood before stands. Not while `asterism run` works on the stage.
     """

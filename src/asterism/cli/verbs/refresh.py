@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.pull import changes
 from asterism.errors import UsageError
@@ -17,7 +17,7 @@ from asterism.project.nearest import suggestion
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("refresh")(refresh)
+    add(app, refresh)
 
 
 def refresh(
@@ -29,7 +29,9 @@ def refresh(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Bring models up to date that were edited, that the clock calls for, or that were held. Asks no source.
+    """Bring models up to date without asking a source.
+
+    Those that were edited, that the clock calls for, or that were held.
 
     - `asterism refresh` after editing a model
     - `asterism refresh dim_staff --full`

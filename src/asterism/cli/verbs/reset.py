@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
@@ -18,7 +18,7 @@ from asterism.project.load import load
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("reset")(reset)
+    add(app, reset)
 
 
 def reset(
@@ -31,7 +31,9 @@ def reset(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Drop what Asterism made in the stage's warehouse, and delete its batches in the lake. Sources are left alone.
+    """Forget everything on a stage.
+
+    Drops what Asterism made in the warehouse, and deletes its batches in the lake. Sources are left alone.
 
     Asks for the stage's name first. Refused in production, and while `asterism run` works on the stage.
     """

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import PATIENCE, Desk, Progress, Work
 from asterism.cli.verbs import check, pull, query, refresh, status, verify
 from asterism.declare.source import Pull
@@ -36,7 +36,7 @@ MODELS_EVERY = timedelta(seconds=10)
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("run")(run)
+    add(app, run)
 
 
 def run(
@@ -46,7 +46,9 @@ def run(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Pull every source by its schedule, and refresh what is behind it, until stopped by Ctrl-C or SIGTERM.
+    """Keep everything up to date until stopped.
+
+    Pulls every source by its schedule, and refreshes what is behind it, until Ctrl-C or SIGTERM.
 
     A source that fails is tried again, later each time, and stops no other. Edited models are taken up within seconds.
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.declare.simulator import Simulator
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
@@ -18,7 +18,7 @@ from asterism.project.nearest import suggestion
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("simulate")(simulate)
+    add(app, simulate)
 
 
 def simulate(
@@ -35,7 +35,9 @@ def simulate(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Make a source's database where it is empty, and then live in it: until stopped, or for `--limit` transactions.
+    """Play made-up traffic into a source.
+
+    Makes the database where it is empty, and then lives in it until stopped, or for so many transactions.
 
     - `asterism simulate --prepare`
     - `asterism simulate --limit 200 --speed 0`

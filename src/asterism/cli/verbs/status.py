@@ -8,13 +8,13 @@ from typing import Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("status")(status)
+    add(app, status)
 
 
 def status(
@@ -24,7 +24,10 @@ def status(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show how far each source has been read, how fresh each model is, and the latest failures. Times are UTC."""
+    """Show how fresh everything is, and what failed.
+
+    How far each source has been read, when each model moved last, and the latest failures. Times are UTC.
+    """
     chosen = common(context, project, stage, as_json, debug)
     result = perform(chosen, "status", work, {})
     if chosen.json:

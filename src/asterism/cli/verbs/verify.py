@@ -8,13 +8,13 @@ from typing import Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("verify")(verify)
+    add(app, verify)
 
 
 def verify(
@@ -24,7 +24,9 @@ def verify(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Recompute every model in full and compare it with what is stored, both ways. Changes nothing.
+    """Compare what is stored with the models.
+
+    Recomputes every model in full and compares both ways. Changes nothing.
 
     Exit code 1 where there is any difference.
     """
