@@ -148,7 +148,7 @@ class Laboratory:
                 continue
             target = refresh.target(plan)
             tick = states[name].ticked_at or self.moment
-            expected = refresh.computed(plan, plan.full(tick), target)
+            expected = refresh.computed(plan, plan.full_sql(tick, self.engine.dialect), target)
             where = " WHERE is_current" if target.record else ""
             current = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(name)} AS t{where}")
             wrong = (refresh.unlike(target, current, expected), refresh.unlike(target, expected, current))

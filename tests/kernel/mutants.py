@@ -30,7 +30,7 @@ def _only(column: int) -> Callable[[exp.Query], exp.Query]:
             sides = [union.left, union.right]
             if all(isinstance(side, exp.Select) and _is_bare(side) for side in sides):
                 tables = [side.args["from_"].this for side in sides]
-                if all(not table.db and table.name.startswith("_t") for table in tables):
+                if [table.name.split()[0] for table in tables] == ["before", "after"]:
                     sides[1 - column].where(exp.false(), copy=False)
         return query
 
@@ -43,7 +43,7 @@ def _current_only(query: exp.Query) -> exp.Query:
         sides = [union.left, union.right]
         if all(isinstance(side, exp.Select) and _is_bare(side) for side in sides):
             tables = [side.args["from_"].this for side in sides]
-            if not tables[0].name.startswith("_t") and tables[1].name.startswith("_t"):
+            if not tables[0].name.startswith("before ") and tables[1].name.startswith("before "):
                 sides[1].where(exp.false(), copy=False)
     return query
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,6 +23,7 @@ from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import qualify, sources
 from asterism.plan.restrict import Scope, is_row_level, restrict
 from asterism.plan.scope import Changes, Delta, number_leaves, scope
+from asterism.plan.translate import translate
 from asterism.plan.tree import (
     Unprovable,
     branches,
@@ -89,6 +90,54 @@ class Plan:
         """The content of the table for the keys in a scope."""
         query = restrict(self.query, self.keys, within)
         return clock.at(query, moment) if self.unit else query
+
+    def full_sql(self, moment: datetime, dialect: str) -> str:
+        """`full` as text of an engine's dialect."""
+        made = self._text(("full", dialect), moment, lambda: self.full(moment), dialect)
+        assert made is not None
+        return made
+
+    def scope_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
+        """`scope` as text of an engine's dialect. Made once for each set of changed tables: polls come often."""
+        names = sorted(changes)
+        blank = {name: Delta(f"before {place}", f"after {place}") for place, name in enumerate(names)}
+        text = self._text(("scope", dialect, *names), moment, lambda: self.scope(blank, moment), dialect)
+        if text is not None:
+            for name in names:
+                text = text.replace(f'"{blank[name].before}"', _identifier(changes[name].before))
+                text = text.replace(f'"{blank[name].after}"', _identifier(changes[name].after))
+        return text
+
+    def restricted_sql(self, within: Scope, moment: datetime, dialect: str) -> str:
+        """`restricted` as text of an engine's dialect."""
+        kind = ("restricted", dialect, *map(str, within.nullable))
+        text = self._text(kind, moment, lambda: self.restricted(Scope("within this", within.nullable), moment), dialect)
+        assert text is not None
+        return text.replace('"within this"', _identifier(within.table))
+
+    def _text(
+        self, kind: tuple[str, ...], moment: datetime, make: Callable[[], exp.Query | None], dialect: str
+    ) -> str | None:
+        tick = moment if self.unit else None
+        if self._ticks.get("tick") != tick:
+            self._texts.clear()
+            self._ticks["tick"] = tick
+        if kind not in self._texts:
+            made = make()
+            self._texts[kind] = None if made is None else translate(made, dialect)
+        return self._texts[kind]
+
+    @cached_property
+    def _texts(self) -> dict[tuple[str, ...], str | None]:
+        return {}
+
+    @cached_property
+    def _ticks(self) -> dict[str, datetime | None]:
+        return {}
+
+
+def _identifier(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 @dataclass(frozen=True)
@@ -169,6 +218,8 @@ def _compile(model: Model, parsed: exp.Query, tables: Mapping[str, Table]) -> li
     names = [projection.alias_or_name for projection in branches_or_refuse(query)[0].expressions]
     _check_columns(model, names)
     determine(query, tables)
+    for node in query.walk():
+        node._meta = None  # noqa: SLF001  positions in the text: copying them is most of what a copy costs
     table = Table(model.name, tuple(Column(name, "") for name in names), model.key)
     try:
         if query.find(exp.With):

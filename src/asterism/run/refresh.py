@@ -14,6 +14,7 @@ from asterism.plan import clock
 from asterism.plan.compile import HISTORY_COLUMNS, Compiled, Plan, record_column
 from asterism.plan.restrict import Scope
 from asterism.plan.scope import Delta
+from asterism.plan.translate import translate
 from asterism.run.apply import Target, Within, apply, difference, duplicate
 from asterism.run.ledger import Ledger, ModelState
 from asterism.run.session import Session, listed, quote
@@ -56,6 +57,7 @@ class Refresh:
     notices: list[str] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     """Tables that were created or recreated."""
+    _float_columns: dict[str, frozenset[str]] = field(default_factory=dict)
     revived: set[str] = field(default_factory=set)
     """Tables that were held and are current again."""
 
@@ -124,17 +126,18 @@ class Refresh:
 
     def _part(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Recompute the keys that the changes can touch."""
-        query = plan.scope({name: delta for name, delta in self.changes.items() if name in plan.inputs}, tick)
+        changes = {name: delta for name, delta in self.changes.items() if name in plan.inputs}
+        query = plan.scope_sql(changes, tick, self._dialect)
         if query is None:
             return 0, 0, "untouched"
-        scope = self.session.keep(query)
+        scope = self.session.keep(query, native=True)
         nulls = ", ".join(f"count(*) - count(s{place})" for place in range(len(plan.scope_columns)))
         ((count, *empty),) = self.session.rows(f"SELECT count(*), {nulls} FROM {quote(scope)}")
         if not count:
             return 0, 0, "untouched"
         nullable = tuple(bool(each) for each in empty)
         target = self.target(plan)
-        after = self.computed(plan, plan.restricted(Scope(scope, nullable), tick), target)
+        after = self.computed(plan, plan.restricted_sql(Scope(scope, nullable), tick, self._dialect), target)
         applied = apply(self.session, target, Within(scope, plan.scope_columns, nullable), after, self.moment)
         if applied.delta is not None:
             self.changes[plan.table.name] = applied.delta
@@ -142,9 +145,9 @@ class Refresh:
 
     def _whole(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Compute the whole table, and change what differs."""
-        query = plan.full(tick)
+        query = plan.full_sql(tick, self._dialect)
         present = self.session.engine.columns(plan.table.name)
-        shape = self.session.keep(f"SELECT * FROM ({query.sql('duckdb')}) AS q LIMIT 0")
+        shape = self.session.keep(f"SELECT * FROM ({query}) AS q LIMIT 0", native=True)
         wanted = tuple(column for column in self.session.engine.columns(shape) if column.name in plan.table.column_names)
         own = own_columns(plan, present)
         if present and [(column.name, column.type) for column in own] != [(column.name, column.type) for column in wanted]:
@@ -162,10 +165,11 @@ class Refresh:
             self.changes[plan.table.name] = applied.delta
         return applied.removed, applied.added, "full"
 
-    def computed(self, plan: Plan, query: object, target: Target) -> str:
-        """A query's result in a temporary table with exactly the types of the stored one."""
+    def computed(self, plan: Plan, query: str, target: Target) -> str:
+        """The result of a query of the engine's dialect in a temporary table with exactly the types of the stored one."""
         like = f"SELECT {listed(target.columns)} FROM {quote(plan.table.name)} LIMIT 0"
         name = self.session.keep(like)
+        self._float_columns[name] = self._floats(plan.table.name) & frozenset(target.columns)
         self._insert(name, query, target.columns)
         self.session.analyze(name)
         return name
@@ -174,10 +178,9 @@ class Refresh:
         """The rows of one table that another does not have, as a temporary table."""
         return difference(self.session, target, these, those)
 
-    def _insert(self, name: str, query: object, columns: tuple[str, ...]) -> int:
-        text = query.sql("duckdb")  # type: ignore[attr-defined]
-        return self.session.execute(
-            f"INSERT INTO {quote(name)} ({listed(columns)}) SELECT {self._spelled(name, columns)} FROM ({text}) AS q"
+    def _insert(self, name: str, query: str, columns: tuple[str, ...]) -> int:
+        return self.session.engine.execute(
+            f"INSERT INTO {quote(name)} ({listed(columns)}) SELECT {self._spelled(name, columns)} FROM ({query}) AS q"
         )
 
     def _spelled(self, name: str, columns: tuple[str, ...]) -> str:
@@ -186,6 +189,12 @@ class Refresh:
         return ", ".join(f"{quote(each)} + 0.0 AS {quote(each)}" if each in floats else quote(each) for each in columns)
 
     def _floats(self, name: str) -> frozenset[str]:
+        """The columns of a table that hold floats; asked of the engine once a refresh."""
+        if name not in self._float_columns:
+            self._float_columns[name] = self._ask_floats(name)
+        return self._float_columns[name]
+
+    def _ask_floats(self, name: str) -> frozenset[str]:
         return frozenset(each.name for each in self.session.engine.columns(name) if each.type in ("DOUBLE", "FLOAT"))
 
     def _create(self, plan: Plan, wanted: tuple[Column, ...]) -> None:
@@ -197,6 +206,7 @@ class Refresh:
             columns = [f"{quote(record)} BIGINT", *columns, *(f"{each.name} {each.type}" for each in HISTORY_COLUMNS)]
             key = (record,)
         self.session.execute(f"CREATE TABLE {quote(name)} ({', '.join(columns)})")
+        self._float_columns.pop(name, None)
         self.made.add(name)
         if self.session.engine.enforces_keys:
             self._index(plan, key)
@@ -239,18 +249,18 @@ class Refresh:
                     f"REFERENCES {quote(each.table)} ({quote(target.key[0])}) DEFERRABLE INITIALLY DEFERRED"
                 )
 
-    def _fill(self, plan: Plan, query: object) -> int:
+    def _fill(self, plan: Plan, query: str) -> int:
         """The first content of an empty table: straight in, and checked there."""
         target, model = self.target(plan), plan.model
         if model is None or model.history is None:
             added = self._insert(plan.table.name, query, target.columns)
         else:
-            text, when = query.sql("duckdb"), f"TIMESTAMP '{self.moment.isoformat(sep=' ')}'"  # type: ignore[attr-defined]
-            key = ", ".join(quote(name) for name in target.key)
-            added = self.session.execute(
+            when = f"TIMESTAMP '{self.moment.isoformat(sep=' ')}'"
+            record = translate(f"SELECT surrogate_key({listed(target.key)}, {when})", self._dialect).removeprefix("SELECT ")
+            added = self.session.engine.execute(
                 f"INSERT INTO {quote(plan.table.name)} ({listed(target.all_columns)}) "
-                f"SELECT surrogate_key({key}, {when}), {self._spelled(plan.table.name, target.columns)}, {when}, CAST(NULL AS TIMESTAMP), true "
-                f"FROM ({text}) AS q"
+                f"SELECT {record}, {self._spelled(plan.table.name, target.columns)}, {when}, CAST(NULL AS TIMESTAMP), true "
+                f"FROM ({query}) AS q"
             )
         for columns in {target.key, plan_key(plan)}:
             twice = self.session.rows(
@@ -298,6 +308,10 @@ class Refresh:
             if model.history is not None and each.table == plan.table.name
         ]
         return tuple((table, column) for table, column in found if self.session.engine.columns(table))
+
+    @property
+    def _dialect(self) -> str:
+        return self.session.engine.dialect
 
     def _models(self) -> list[Model]:
         return [plan.model for plan in self.compiled.plans if plan.model is not None]

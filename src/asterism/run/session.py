@@ -39,10 +39,13 @@ class Session:
         """Run a SELECT whose result is small; see `Engine.rows`."""
         return self.engine.rows(translate(statement, self.engine.dialect), parameters)
 
-    def keep(self, statement: str | exp.Expression) -> str:
-        """Keep the result of a SELECT in a temporary table until the transaction ends; answer its name."""
+    def keep(self, statement: str | exp.Expression, *, native: bool = False) -> str:
+        """Keep the result of a SELECT in a temporary table until the transaction ends; answer its name.
+
+        `native` says that the statement is of the engine's own dialect already.
+        """
         name = self.name()
-        text = translate(statement, self.engine.dialect)
+        text = str(statement) if native else translate(statement, self.engine.dialect)
         self.engine.execute(f"CREATE TEMPORARY TABLE {quote(name)} AS {text}")
         self._temporary.append(name)
         self.analyze(name)

@@ -50,7 +50,7 @@ def verify(warehouse: Warehouse, *, progress: Progress = silent) -> tuple[Differ
 def _compare(warehouse: Warehouse, plan: Plan, refresh: Refresh) -> Difference:
     session = warehouse.session
     target = refresh.target(plan)
-    expected = refresh.computed(plan, plan.full(refresh.moment), target)
+    expected = refresh.computed(plan, plan.full_sql(refresh.moment, session.engine.dialect), target)
     names, stored = listed(target.columns), quote(plan.table.name)
     current = session.keep(f"SELECT {names} FROM {stored} AS t" + (" WHERE is_current" if target.record else ""))
     minus, plus = refresh.unlike(target, current, expected), refresh.unlike(target, expected, current)
