@@ -36,7 +36,7 @@ def next_chunk(
         if end is None:
             tables.setdefault(relation.name, Shape.of(relation))
             readings.append(Reading(relation, where))
-            room -= _count(session, relation, where)
+            room -= _count(session, relation, where) if relation is not relations[-1] else 0
             load = Load(relation.name, whole=True)
             continue
         if not readings:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from asterism.adapters.postgres.cursor import Position, Shape
 from asterism.adapters.postgres.discovery import Relation
@@ -33,16 +34,25 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a poll reads, the settings its conditions refer to, and the position after it."""
+    """What a poll reads, and the position after it."""
 
     readings: tuple[Reading, ...]
-    settings: dict[str, str]
     position: Position
     notices: tuple[str, ...]
 
 
-def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ...], *, reconcile: bool) -> Poll:
-    """What a poll at `snapshot` has to read to miss nothing since `position`."""
+def decide(
+    position: Position,
+    snapshot: Snapshot,
+    relations: tuple[Relation, ...],
+    *,
+    reconcile: bool,
+    narrowing: Mapping[str, str] = MappingProxyType({}),
+) -> Poll:
+    """What a poll at `snapshot` has to read to miss nothing since `position`.
+
+    `narrowing` are conditions of `narrowings` that are worth it; a reconciliation does without.
+    """
     notices: list[str] = []
     mistrust = mistrusted(position, snapshot)
     if mistrust is not None:
@@ -62,11 +72,12 @@ def decide(position: Position, snapshot: Snapshot, relations: tuple[Relation, ..
         elif reconcile:
             readings.append(Reading(relation, changed("reconciled"), keys=True))
         elif snapshot.xmax > position.xmin:
-            readings.append(Reading(relation, _condition(position, relation), needed=False))
+            also = f" and {narrowing[relation.name]}" if relation.name in narrowing else ""
+            readings.append(Reading(relation, changed("horizon") + also, needed=False))
     for gone in sorted(position.tables.keys() - {relation.name for relation in relations}):
         notices.append(f"{gone}: no longer at the source, or excluded; the warehouse keeps its rows")
     following = position.after(snapshot, relations, reconciled=reconcile)
-    return Poll(tuple(readings), _settings(position, snapshot), following, tuple(notices))
+    return Poll(tuple(readings), following, tuple(notices))
 
 
 def mistrusted(position: Position, snapshot: Snapshot) -> str | None:  # noqa: PLR0911  one reason a line
@@ -112,29 +123,33 @@ def _drift(known: Shape | None, relation: Relation) -> Iterator[tuple[str, bool]
         yield "the table was truncated or rewritten, or its partitions changed", True
 
 
-def _bounded(relation: Relation) -> bool:
-    return relation.changed_at is not None and relation.estimate > LARGE
+def narrowings(position: Position, relations: tuple[Relation, ...]) -> dict[str, str]:
+    """For large tables with an index that may help: the condition that a row itself says it is recent.
+
+    Writers forget, and clocks differ, so it is no proof: the horizon decides, and a reconciliation looks without it.
+    """
+    if position.written_after(_LOOKBACK) is None:
+        return {}
+    conditions = {}
+    for relation in relations:
+        if relation.changed_at is None or relation.estimate <= LARGE:
+            continue
+        kind = next(field.type for field in relation.fields if field.name == relation.changed_at)
+        column = f"t.{quoted(relation.changed_at)}"
+        since = (
+            "current_setting('asterism.since')::timestamptz"
+            if kind.endswith("ZONE")
+            else "current_setting('asterism.since_anywhere')::timestamp"
+        )
+        conditions[relation.name] = f"({column} >= {since} or {column} is null)"
+    return conditions
 
 
-def _condition(position: Position, relation: Relation) -> str:
-    """The rows since the horizon; of a large table with an index that helps, those that also say so themselves."""
-    condition = changed("horizon")
-    if not _bounded(relation) or position.written_after(_LOOKBACK) is None:
-        return condition
-    kind = next(field.type for field in relation.fields if field.name == relation.changed_at)
-    column = f"t.{quoted(str(relation.changed_at))}"
-    since = (
-        "current_setting('asterism.since')::timestamptz"
-        if kind.endswith("ZONE")
-        else "current_setting('asterism.since_anywhere')::timestamp"
-    )
-    return f"({column} >= {since} or {column} is null) and {condition}"
-
-
-def _settings(position: Position, snapshot: Snapshot) -> dict[str, str]:
-    settings = settings_since("horizon", position.xmin, snapshot.xmax)
-    settings |= settings_since("reconciled", position.reconciled, snapshot.xmax)
+def settings(position: Position, snapshot: Snapshot) -> dict[str, str]:
+    """The settings of the transaction that the conditions refer to."""
+    given = settings_since("horizon", position.xmin, snapshot.xmax)
+    given |= settings_since("reconciled", position.reconciled, snapshot.xmax)
     if since := position.written_after(_LOOKBACK):
-        settings["asterism.since"] = f"{since.isoformat()}+00"
-        settings["asterism.since_anywhere"] = (since - _WESTERNMOST).isoformat()
-    return settings
+        given["asterism.since"] = f"{since.isoformat()}+00"
+        given["asterism.since_anywhere"] = (since - _WESTERNMOST).isoformat()
+    return given

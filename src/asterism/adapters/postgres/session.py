@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
+import msgspec
 from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.failures import failure, is_ours
@@ -90,14 +91,23 @@ class Session:
         names, rows = self._ask(sql, parameters)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _ask(self, sql: str, parameters: Sequence[str]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _ask(
+        self, sql: str, parameters: Sequence[str], *, copy: bool = True
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
             with self._connect().cursor() as cursor:
+                if not copy:
+                    cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
                 cursor.execute(sql, parameters=self._bound(parameters) if parameters else None)
                 answer = self._values.from_arrow(cursor.fetch_arrow())
                 return list(answer.columns), answer.fetchall()
         except (dbapi.Error, duckdb.Error) as error:
             raise failure(self._name, self._url, error) from error
+
+    def expected(self, sql: str) -> int:
+        """How many rows PostgreSQL expects of a SELECT."""
+        plan = self._ask(f"explain (format json) {sql}", (), copy=False)[1][0][0]
+        return int(msgspec.json.decode(plan)[0]["Plan"]["Plan Rows"])
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Give settings of ours to the transaction. Queries refer to them, as a COPY takes no parameters."""

@@ -21,6 +21,8 @@ _TRIES = 5
 _UNDEFINED_TABLE = "42P01"
 _FEW = 5000
 """Rows that a poll fetches by their place."""
+_SELECTIVE = 20
+"""An index is used where it leaves less than one row in so many."""
 
 
 class PostgresSource:
@@ -64,8 +66,10 @@ class PostgresSource:
                 readings, following = loading.next_chunk(self._session, position, relations, rows)
                 yield Answer(now.polled_at, self._batches(readings), following.write(), complete=False, notices=notices)
                 return
-            poll = polling.decide(position, now, relations, reconcile=reconcile)
-            self._session.set(poll.settings)
+            self._session.set(polling.settings(position, now))
+            narrowing = polling.narrowings(position, relations) if now.xmax > position.xmin else {}
+            narrowing = self._worth_it(narrowing, relations)
+            poll = polling.decide(position, now, relations, reconcile=reconcile, narrowing=narrowing)
             readings = self._with_rows(poll.readings)
             batches = self._batches(readings)
             yield Answer(now.polled_at, batches, poll.position.write(), complete=True, notices=poll.notices)
@@ -113,6 +117,16 @@ class PostgresSource:
         raise SourceError(
             self._name, "its tables change faster than they are read", "It is tried again.", transient=True
         )
+
+    def _worth_it(self, narrowing: dict[str, str], relations: tuple[Relation, ...]) -> dict[str, str]:
+        """The conditions that PostgreSQL expects to leave few rows: else a plain scan is faster than an index."""
+        worth = {}
+        for relation in relations:
+            if condition := narrowing.get(relation.name):
+                expected = self._session.expected(f"select from {relation.source} where {condition}")
+                if expected * _SELECTIVE < relation.estimate:
+                    worth[relation.name] = condition
+        return worth
 
     def _with_rows(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         """Leave out what has nothing to read: most tables, in most polls. One question for all of them.
