@@ -196,7 +196,7 @@ def test_generated_columns_are_read_as_what_they_are(database: Database) -> None
 
 _KEYS = (
     'text collate "C"',
-    'text collate "en_US.utf8"',
+    'text collate "en-x-icu"',
     "uuid",
     "numeric",
     "timestamptz",
@@ -210,8 +210,8 @@ _KEYS = (
 
 @pytest.mark.parametrize("kind", _KEYS)
 def test_chunks_meet_whatever_the_type_of_the_key(database: Database, kind) -> None:
-    if "en_US" in kind and not database.rows("select 1 from pg_collation where collname = 'en_US.utf8'"):
-        pytest.skip("this machine has no collation en_US.utf8")
+    if "icu" in kind and not database.rows("select 1 from pg_collation where collname = 'en-x-icu'"):
+        pytest.skip("this PostgreSQL was built without ICU")
     values = {
         "uuid": "gen_random_uuid()",
         "numeric": "i * 1.10",
