@@ -20,6 +20,7 @@ from asterism.plan.determine import determine
 from asterism.plan.hidden import SCHEMA, Hidden, hide
 from asterism.plan.inline import inline
 from asterism.plan.parse import Refused, parse
+from asterism.plan.present import is_distinct, present
 from asterism.plan.qualify import qualify, sources
 from asterism.plan.restrict import Scope, is_row_level, restrict
 from asterism.plan.scope import Changes, Delta, number_leaves, scope
@@ -99,14 +100,35 @@ class Plan:
 
     def scope_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
         """`scope` as text of an engine's dialect. Made once for each set of changed tables: polls come often."""
+        return self._over_changes("scope", lambda blank: self.scope(blank, moment), changes, moment, dialect)
+
+    def _over_changes(
+        self,
+        kind: str,
+        make: Callable[[Changes], exp.Query | None],
+        changes: Changes,
+        moment: datetime,
+        dialect: str,
+    ) -> str | None:
         names = sorted(changes)
         blank = {name: Delta(f"before {place}", f"after {place}") for place, name in enumerate(names)}
-        text = self._text(("scope", dialect, *names), moment, lambda: self.scope(blank, moment), dialect)
+        text = self._text((kind, dialect, *names), moment, lambda: make(blank), dialect)
         if text is not None:
             for name in names:
                 text = text.replace(f'"{blank[name].before}"', _identifier(changes[name].before))
                 text = text.replace(f'"{blank[name].after}"', _identifier(changes[name].after))
         return text
+
+    def present_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
+        """Rows that are surely there now, where the new rows of the inputs tell; see `plan/present.py`."""
+        if not is_distinct(self.query):
+            return None
+
+        def make(blank: Changes) -> exp.Query | None:
+            query = present(self.query, blank)
+            return clock.at(query, moment) if query is not None and self.unit else query
+
+        return self._over_changes("present", make, changes, moment, dialect)
 
     def restricted_sql(self, within: Scope, moment: datetime, dialect: str) -> str:
         """`restricted` as text of an engine's dialect."""

@@ -141,13 +141,22 @@ def difference(session: Session, target: Target, these: str, those: str) -> str:
 def _without_referred(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> str:
     """Of the rows to be removed, those that are replaced or that no fact refers to."""
     (key,) = target.key
-    referred = " OR ".join(
-        f"m.{quote(key)} IN (SELECT {quote(column)} FROM {quote(table)} WHERE {quote(column)} IS NOT NULL)"
-        for table, column in target.kept_for
-    )
     replaced = f"EXISTS (SELECT 1 FROM {quote(plus)} AS p WHERE {same_key(target.key, 'm', 'p', nullable)})"
+    gone = session.keep(f"SELECT m.{quote(key)} AS k FROM {quote(minus)} AS m WHERE NOT {replaced}")
+    if not session.rows(f"SELECT 1 FROM {quote(gone)} LIMIT 1"):
+        return minus
+    kept = session.keep(referred_keys(target, gone))
     return session.keep(
-        f"SELECT {listed(target.columns, 'm')} FROM {quote(minus)} AS m WHERE {replaced} OR NOT coalesce(({referred}), false)"
+        f"SELECT {listed(target.columns, 'm')} FROM {quote(minus)} AS m "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {quote(kept)} AS k WHERE k.k = m.{quote(key)}) OR {replaced}"
+    )
+
+
+def referred_keys(target: Target, among: str) -> str:
+    """A SELECT of the keys in a table (column `k`) that a fact's version refers to."""
+    return " UNION ".join(
+        f"SELECT f.{quote(column)} AS k FROM {quote(table)} AS f JOIN {quote(among)} AS g ON g.k = f.{quote(column)}"
+        for table, column in target.kept_for
     )
 
 

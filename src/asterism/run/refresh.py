@@ -13,7 +13,7 @@ from asterism.errors import EngineError, ModelError
 from asterism.plan import clock
 from asterism.plan.compile import HISTORY_COLUMNS, Compiled, Plan, record_column
 from asterism.plan.restrict import Scope
-from asterism.plan.scope import Delta
+from asterism.plan.scope import Changes, Delta
 from asterism.plan.translate import translate
 from asterism.run.apply import Target, Within, apply, difference, duplicate
 from asterism.run.ledger import Ledger, ModelState
@@ -137,11 +137,30 @@ class Refresh:
             return 0, 0, "untouched"
         nullable = tuple(bool(each) for each in empty)
         target = self.target(plan)
-        after = self.computed(plan, plan.restricted_sql(Scope(scope, nullable), tick, self._dialect), target)
+        after = self._after(plan, target, changes, Scope(scope, nullable), tick)
         applied = apply(self.session, target, Within(scope, plan.scope_columns, nullable), after, self.moment)
         if applied.delta is not None:
             self.changes[plan.table.name] = applied.delta
         return applied.removed, applied.added, "incremental"
+
+    def _after(self, plan: Plan, target: Target, changes: Changes, scope: Scope, tick: datetime) -> str:
+        """The rows that a table should have for the keys of a scope."""
+        sure = plan.present_sql(changes, tick, self._dialect)
+        if sure is None:
+            return self.computed(plan, plan.restricted_sql(scope, tick, self._dialect), target)
+        after = self.computed(plan, sure, target)
+        pairs = zip(plan.scope_columns, scope.nullable, strict=True)
+        same = " AND ".join(
+            f"_same(a.{quote(name)}, s.s{place})" if null else f"a.{quote(name)} = s.s{place}"
+            for place, (name, null) in enumerate(pairs)
+        )
+        rest = self.session.keep(
+            f"SELECT s.* FROM {quote(scope.table)} AS s WHERE NOT EXISTS (SELECT 1 FROM {quote(after)} AS a WHERE {same})"
+        )
+        if self.session.rows(f"SELECT 1 FROM {quote(rest)} LIMIT 1"):
+            query = plan.restricted_sql(Scope(rest, scope.nullable), tick, self._dialect)
+            self._insert(after, query, target.columns)
+        return after
 
     def _whole(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Compute the whole table, and change what differs."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from asterism.plan import clock
 from asterism.plan.compile import Plan
-from asterism.run.apply import same_key
+from asterism.run.apply import referred_keys, same_key
 from asterism.run.ledger import now
 from asterism.run.refresh import Refresh
 from asterism.run.session import listed, quote
@@ -56,9 +56,12 @@ def _compare(warehouse: Warehouse, plan: Plan, refresh: Refresh) -> Difference:
     minus, plus = refresh.unlike(target, current, expected), refresh.unlike(target, expected, current)
     if target.kept_for:
         (key,) = target.key
-        referred = " OR ".join(f"m.{quote(key)} IN (SELECT {quote(c)} FROM {quote(t)})" for t, c in target.kept_for)
-        gone = f"NOT EXISTS (SELECT 1 FROM {quote(expected)} AS e WHERE {same_key(target.key, 'e', 'm', [False])})"
-        minus = session.keep(f"SELECT * FROM {quote(minus)} AS m WHERE NOT coalesce(({gone} AND ({referred})), false)")
+        absent = f"NOT EXISTS (SELECT 1 FROM {quote(expected)} AS e WHERE {same_key(target.key, 'e', 'm', [False])})"
+        gone = session.keep(f"SELECT m.{quote(key)} AS k FROM {quote(minus)} AS m WHERE {absent}")
+        kept = session.keep(referred_keys(target, gone))
+        minus = session.keep(
+            f"SELECT * FROM {quote(minus)} AS m WHERE NOT EXISTS (SELECT 1 FROM {quote(kept)} AS k WHERE k.k = m.{quote(key)})"
+        )
     ((unexpected, missing),) = session.rows(f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})")
     return Difference(plan.table.name, missing, unexpected, _faults(warehouse, plan) if target.record else 0)
 
