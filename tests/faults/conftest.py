@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import SETTINGS, Database
@@ -35,15 +36,14 @@ class Standby:
 
 
 @pytest.fixture
-def standby(postgres: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standby]:
+def standby(postgres: Embedded, folder: Path) -> Iterator[Standby]:
     program = postgres.bin / "pg_basebackup"
     if not program.exists():
         pytest.skip("no standby: this PostgreSQL comes without pg_basebackup")
-    folder = tmp_path_factory.mktemp("standby") / "data"
+    folder /= "standby"
     folder.mkdir(mode=0o700)
     user = "pgserver" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
     if user is not None:
-        folder.parent.chmod(0o755)
         subprocess.run(["chown", user, folder], check=True)
     socket = postgres.url.split("host=")[1].split("&")[0]
     subprocess.run(

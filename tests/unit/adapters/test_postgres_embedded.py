@@ -24,29 +24,28 @@ def _answers(server: Embedded) -> bool:
 
 
 @pytest.mark.parametrize("name", ["data", "with a space & 'quote'", "deep/" + "a" * 100 + "/" + "b" * 60])
-def test_any_folder_will_do_and_data_stays(tmp_path: Path, name: str) -> None:
-    with_data = embedded(tmp_path / name, settings={"fsync": "off"})
+def test_any_folder_will_do_and_data_stays(folder: Path, name: str) -> None:
+    with_data = embedded(folder / name, settings={"fsync": "off"})
     with psycopg.connect(with_data.url) as connection:
         connection.execute("create table t as select 5 as five")
     with_data.close()
     with_data.close()
     assert not _answers(with_data)
-    again = embedded(tmp_path / name)
+    again = embedded(folder / name)
     with psycopg.connect(again.url) as connection:
         assert connection.execute("select five from t").fetchone() == (5,)
     again.close()
 
 
-def test_the_last_user_stops_the_server(tmp_path: Path) -> None:
-    first, second = embedded(tmp_path / "data"), embedded(tmp_path / "data")
+def test_the_last_user_stops_the_server(folder: Path) -> None:
+    first, second = embedded(folder / "data"), embedded(folder / "data")
     first.close()
     assert _answers(second)
     second.close()
     assert not _answers(second)
 
 
-def test_a_killed_user_is_forgotten(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+def test_a_killed_user_is_forgotten(folder: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path;"
         "from asterism.adapters.postgres.embedded import embedded;"
@@ -65,8 +64,7 @@ def test_a_killed_user_is_forgotten(tmp_path: Path) -> None:
     assert not _answers(joined)
 
 
-def test_a_server_that_was_killed_recovers(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+def test_a_server_that_was_killed_recovers(folder: Path) -> None:
     server = embedded(folder)
     with psycopg.connect(server.url) as connection:
         connection.execute("create table t as select 5 as five")

@@ -233,3 +233,15 @@ def test_chunks_meet_whatever_the_type_of_the_key(database: Database, kind) -> N
     assert seen == 40
     assert sorted(row[1] for row in replica.tables["t"].values()) == list(range(1, 41))
     source.close()
+
+
+def test_a_database_of_another_encoding_arrives_as_unicode(database: Database) -> None:
+    name = database.url.split("/")[3].split("?")[0] + "_latin1"
+    database.execute(f"create database {name} encoding 'LATIN1' locale 'C' template template0")
+    old = Database(database.url.replace(f"/{name.removesuffix('_latin1')}?", f"/{name}?"))
+    old.execute("create table t (k text primary key)", "insert into t values ('é'), ('ü'), ('z')")
+    source, replica = _source(old, chunk_rows=1), Replica()
+    replica.load(source)
+    assert set(replica.tables["t"]) == {("é",), ("ü",), ("z",)}
+    source.close()
+    database.execute(f"drop database {name}")

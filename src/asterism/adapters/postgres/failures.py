@@ -83,9 +83,14 @@ def failure(name: str, url: str, error: BaseException) -> SourceError:
     return SourceError(name, fact, f"PostgreSQL says SQLSTATE {state}: correct it at the source, or exclude the table.")
 
 
-def is_ours(error: BaseException) -> bool:
-    """Whether an error that a reader of a stream met comes from the driver underneath."""
-    return "[libpq]" in str(error) or REFUSED_VALUE in str(error)
+def driver_error(error: BaseException) -> BaseException | None:
+    """The driver's error behind one that the reader of a stream met; None where there is none behind it."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if "[libpq]" in str(behind) or REFUSED_VALUE in str(behind):
+            return behind
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def scrubbed(text: str, url: str) -> str:

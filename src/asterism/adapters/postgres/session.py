@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 from adbc_driver_postgresql import dbapi
 
-from asterism.adapters.postgres.failures import failure, is_ours
+from asterism.adapters.postgres.failures import driver_error, failure
 from asterism.errors import SourceError
 
 _BEGIN = ("begin isolation level repeatable read read only", "set local lock_timeout = '30s'")
@@ -18,7 +18,8 @@ _MAY_IDENTIFY = """
 select has_function_privilege('pg_control_system()', 'execute')
    and has_function_privilege('pg_control_checkpoint()', 'execute')
 """
-_PATIENCE = {
+_DEFAULTS = {
+    "client_encoding": "UTF8",  # Arrow's
     "connect_timeout": "10",
     "keepalives_idle": "30",  # a peer that vanished is noticed within a minute, not within two hours
     "keepalives_interval": "10",
@@ -60,8 +61,8 @@ class Session:
             self.disconnect()
             if self._failed is not None and not isinstance(error, SourceError):
                 raise self._failed from error
-            if is_ours(error) and not isinstance(error, SourceError):
-                raise failure(self._name, self._url, error) from error
+            if not isinstance(error, SourceError) and (behind := driver_error(error)) is not None:
+                raise failure(self._name, self._url, behind) from error
             raise
         finally:
             self._inside = False
@@ -167,7 +168,7 @@ class Session:
     def _connect(self) -> dbapi.Connection:
         if self._connection is None:
             try:
-                self._connection = dbapi.connect(_patient(self._url), autocommit=True)
+                self._connection = dbapi.connect(_with_defaults(self._url), autocommit=True)
             except dbapi.Error as error:
                 raise failure(self._name, self._url, error) from error
         return self._connection
@@ -211,9 +212,9 @@ class Stream:
         return self._opened[1]
 
 
-def _patient(url: str) -> str:
-    """The URL, with limits to waiting where it has none of its own."""
+def _with_defaults(url: str) -> str:
+    """The URL, with what it does not say itself."""
     if "://" not in url:
         return url
-    more = "&".join(f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url)
+    more = "&".join(f"{name}={value}" for name, value in _DEFAULTS.items() if f"{name}=" not in url)
     return f"{url}{'&' if '?' in url else '?'}{more}"

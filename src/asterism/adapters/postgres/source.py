@@ -28,8 +28,9 @@ _SELECTIVE = 20
 class PostgresSource:
     """The tables of `declaration` in the database at `url`, called `<name>.<table>`; errors speak of `name`.
 
-    One connection is kept between calls. Everything is read in REPEATABLE READ, READ ONLY transactions; nothing is
-    written, and no lock is held but the one that any SELECT takes.
+    One connection is kept between calls, and one thread uses it at a time.
+    Everything is read in REPEATABLE READ, READ ONLY transactions; nothing is written, and no lock is held but the one
+    that any SELECT takes.
     """
 
     def __init__(self, declaration: Postgres, url: str, name: str) -> None:
