@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,12 @@ import psycopg
 import pytest
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
+from asterism.project.load import load
+from asterism.run.answer import answer
+from asterism.run.pull import pull
+from asterism.run.simulate import prepare
+from asterism.run.warehouse import Warehouse
+from asterism.wire import Wiring
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "totesys"
 ASTERISM = Path(sys.executable).with_name("asterism")
@@ -110,12 +115,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Totesys]:
 
 @contextmanager
 def platform(root: Path, stage: str, **environment: str) -> Iterator[Totesys]:
-    """Copy the example, make its database, one transaction old, and pull it."""
+    """Copy the example, make its database and pull it."""
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".asterism", "__pycache__"))
     server: Embedded = embedded(root / ".asterism" / stage / "totesys")  # kept running between the commands
     totesys = Totesys(root, stage, server.url, environment)
     try:
-        totesys("simulate", "--limit", "1", "--speed", "0", "--seed", "7")
+        totesys("simulate", "--prepare", "--seed", "7")
         totesys("pull")
         yield totesys
     finally:
@@ -154,32 +159,38 @@ def test_a_settled_payment_has_two_versions(dev: Totesys) -> None:
 
 def test_a_deleted_order_closes_its_version_and_its_transaction_forgets_it(dev: Totesys) -> None:
     order = dev.at_source("select min(sales_order_id) from sales_order where sales_order_id > 100")
-    transaction = dev.one(f"select transaction_id from dim_transaction where sales_order_id = {order}")
+    transaction = dev.at_source("select transaction_id from transaction where sales_order_id = %s", order)
     dev.change("delete from sales_order where sales_order_id = %s", order)
     dev("pull", "--reconcile")
-    (version,) = dev.ask(f"select valid_to, is_current from fact_sales_order where sales_order_id = {order}")
-    assert version["is_current"] is False
-    assert version["valid_to"] is not None
-    sql = f"select transaction_type, sales_order_id from dim_transaction where transaction_id = {transaction}"
-    assert dev.ask(sql) == [{"transaction_type": "SALE", "sales_order_id": None}]
+    sql = f"""
+        select transaction_type, dim_transaction.sales_order_id, is_current, valid_to > valid_from as closed
+        from dim_transaction, fact_sales_order as fact
+        where transaction_id = {transaction} and fact.sales_order_id = {order}
+    """
+    assert dev.ask(sql) == [{"transaction_type": "SALE", "sales_order_id": None, "is_current": False, "closed": True}]
     assert order in [row["order_id"] for row in dev.ask("deleted_orders")]
 
 
 def test_a_correction_is_counted_once_and_both_versions_stay(dev: Totesys) -> None:
-    before = dev.one("select sum(units_sold) from fact_sales_order where is_current")
     dev.change("update sales_order set units_sold = units_sold + 5, last_updated = now() where sales_order_id = 300")
     dev("pull")
-    assert int(dev.one("select sum(units_sold) from fact_sales_order where is_current")) == int(before) + 5
-    assert dev.one("select count(*) from fact_sales_order where sales_order_id = 300") == 2
+    (counted,) = dev.ask("""
+        select sum(units_sold) filter (where is_current) as units, count(*) as versions,
+            count(distinct units_sold) as sizes
+        from fact_sales_order where sales_order_id = 300
+    """)
+    assert int(counted["units"]) == dev.at_source("select units_sold from sales_order where sales_order_id = 300")
+    assert (counted["versions"], counted["sizes"]) == (2, 2)
 
 
 def test_a_member_of_staff_is_renamed_in_every_answer_and_keeps_one_row(dev: Totesys) -> None:
-    dev.change("update staff set last_name = %s, last_updated = now() where staff_id = 1", 'O\'Hara-"Ng"; --')
+    name = 'O\'Hara-"Ng"; --'
+    dev.change("update staff set last_name = %s, last_updated = now()", name)
     dev("pull")
-    assert dev.ask("select last_name from dim_staff where staff_id = 1") == [{"last_name": 'O\'Hara-"Ng"; --'}]
-    names = {row["last_name"] for row in dev.ask("top_sales_staff") if row["staff_id"] == 1}
-    assert names <= {'O\'Hara-"Ng"; --'}
-    assert dev.one("select count(*) from dim_staff") == 20
+    assert {row["last_name"] for row in dev.ask("top_sales_staff")} == {name}
+    assert dev.ask("select last_name, count(*) as staff from dim_staff group by all") == [
+        {"last_name": name, "staff": 20}
+    ]
 
 
 def test_a_dimension_is_not_read_again_whole(dev: Totesys) -> None:
@@ -191,53 +202,41 @@ def test_a_dimension_is_not_read_again_whole(dev: Totesys) -> None:
     assert dev.one("select district from dim_location where location_id = 7") == "NA"
 
 
-def test_a_late_commit_is_not_lost(dev: Totesys) -> None:
+def test_a_late_commit_of_the_same_instant_is_not_lost(dev: Totesys) -> None:
     insert = """
         insert into design (created_at, last_updated, design_name, file_location, file_name)
-        values (%s, %s, %s, '/designs', 'x.json')
+        values ('2024-11-15 10:00', '2024-11-15 10:00', %s, '/designs', 'x.json')
     """
+    count = "select count(*) from dim_design where design_name in ('late', 'early')"
     with psycopg.connect(dev.url) as late:
-        late.execute(insert, ("2024-11-15 10:00", "2024-11-15 10:00", "late"))
-        dev.change(insert, "2024-11-15 18:00", "2024-11-15 18:00", "early")
+        late.execute(insert, ["late"])
+        dev.change(insert, "early")
         dev("pull")
-        assert dev.one("select count(*) from dim_design where design_name in ('late', 'early')") == 1
+        assert dev.one(count) == 1
     dev("pull")
-    assert dev.one("select count(*) from dim_design where design_name in ('late', 'early')") == 2
-
-
-def test_two_rows_of_the_same_instant_are_both_there_however_the_polls_fall(dev: Totesys) -> None:
-    for name in ("instant one", "instant two"):
-        dev.change(
-            "insert into design (created_at, last_updated, design_name, file_location, file_name) "
-            "values ('2024-11-15 12:00', '2024-11-15 12:00', %s, '/designs', 'x.json')",
-            name,
-        )
-        dev("pull")
-    assert dev.one("select count(*) from dim_design where design_name like 'instant%'") == 2
+    assert dev.one(count) == 2
 
 
 def test_pulling_again_changes_nothing(dev: Totesys) -> None:
     tables = (*ELEVEN, "dim_date")
     sql = " union all ".join(f"select '{table}' as name, count(*) as many from {table}" for table in tables)
-    dev("pull", "--reconcile")
-    before = dev.ask(sql)
+    sql += " order by name"
     dev("pull")
+    before = dev.ask(sql)
     dev("pull", "--reconcile")
     assert dev.ask(sql) == before
 
 
-def test_a_source_that_is_down_is_an_error_and_moves_nothing(dev: Totesys) -> None:
+def test_a_source_that_is_down_is_an_error(dev: Totesys) -> None:
     said = dev("pull", code=1, TOTESYS_URL="postgresql://someone:hush@127.0.0.1:1/totesys")
     assert "totesys" in said
     assert "hush" not in said
-    assert "0 differences" in dev("verify")
 
 
 def test_a_batch_that_cannot_be_landed_is_pulled_the_next_time(dev: Totesys) -> None:
     lake = dev.root / ".asterism/dev/lake"
     lake.rename(lake.with_name("away"))
     lake.write_text("no folder")
-    dev.change("update department set manager = 'Ada' where department_id = 1")
     dev.change("update staff set first_name = 'Ada', last_updated = now() where staff_id = 2")
     dev("pull", code=1)
     lake.unlink()
@@ -247,41 +246,34 @@ def test_a_batch_that_cannot_be_landed_is_pulled_the_next_time(dev: Totesys) -> 
     assert dev.one("select first_name from dim_staff where staff_id = 2") == "Ada"
 
 
-def test_a_date_that_is_none_is_null_and_the_load_goes_on(dev: Totesys) -> None:
-    dev.change("update purchase_order set agreed_payment_date = 'whenever' where purchase_order_id = 9")
-    dev("pull")
-    sql = "select agreed_payment_date from fact_purchase_orders where purchase_order_id = 9 and is_current"
-    assert dev.one(sql) is None
-
-
-def test_an_unknown_currency_and_a_far_date_have_their_rows(dev: Totesys) -> None:
+def test_no_date_an_unknown_currency_and_a_far_date_have_their_rows(dev: Totesys) -> None:
     with dev.source() as connection:
         connection.execute("insert into currency (currency_code, last_updated) values ('QQQ', now())")
         connection.execute(
-            "update purchase_order set agreed_delivery_date = '2217-02-03', currency_id = "
-            "(select max(currency_id) from currency) where purchase_order_id = 10"
+            "update purchase_order set agreed_payment_date = 'whenever', agreed_delivery_date = '2217-02-03', "
+            "currency_id = (select max(currency_id) from currency) where purchase_order_id = 10"
         )
     dev("pull")
     sql = """
-        select currency_code, currency_name, day_name from fact_purchase_orders
+        select agreed_payment_date, currency_code, currency_name, day_name from fact_purchase_orders
         join dim_currency on dim_currency.currency_id = fact_purchase_orders.currency_id
         join dim_date on dim_date.date_id = agreed_delivery_date
         where purchase_order_id = 10 and is_current
     """
-    assert dev.ask(sql) == [{"currency_code": "QQQ", "currency_name": None, "day_name": "Monday"}]
+    (row,) = dev.ask(sql)
+    assert row == {"agreed_payment_date": None, "currency_code": "QQQ", "currency_name": None, "day_name": "Monday"}
 
 
 def test_a_parameter_is_a_value_and_never_sql(dev: Totesys) -> None:
-    dev("query", "payment_history", "--param", "payment_id=1 or true", code=2)
-    assert len(dev.ask("payment_history", payment_id="1")) <= 2
+    assert "1 or true" in dev("query", "payment_history", "--param", "payment_id=1 or true", code=2)
 
 
 @pytest.mark.parametrize("stage", ["dev", "warehouse"])
 def test_some_days_of_life_end_in_an_equal_warehouse(stage: str, request: pytest.FixtureRequest) -> None:
     totesys: Totesys = request.getfixturevalue(stage)
-    for seed in ("11", "11"):
-        totesys("simulate", "--limit", "60", "--speed", "0", "--seed", seed)
-        totesys("pull")
+    totesys("simulate", "--limit", "60", "--speed", "0", "--seed", "11")
+    totesys("pull")
+    totesys("simulate", "--limit", "60", "--speed", "0", "--seed", "11")
     totesys("pull", "--reconcile")
     assert "0 differences" in totesys("verify")
     sums = {
@@ -289,21 +281,33 @@ def test_some_days_of_life_end_in_an_equal_warehouse(stage: str, request: pytest
         "purchase_order": ("fact_purchase_orders", "item_quantity * item_unit_price"),
         "payment": ("fact_payment", "payment_amount"),
     }
-    for table, (fact, amount) in sums.items():
-        there = totesys.at_source(f"select count(*) || ' ' || sum({amount}) from {table}")
-        (here,) = totesys.ask(f"select count(*) as many, sum({amount}) as amount from {fact} where is_current")
-        assert there == f"{here['many']} {Decimal(here['amount'])}"
-
-
-def test_both_warehouses_answer_alike(dev: Totesys, warehouse: Totesys) -> None:
-    with_sums = (
-        "select currency_id, count(*) as many, sum(payment_amount) as amount from fact_payment where payment_id "
+    here = totesys.ask(
+        " union all ".join(
+            f"select '{table}' as name, count(*) as many, cast(sum({amount}) as decimal(18, 2)) as amount "
+            f"from {fact} where is_current"
+            for table, (fact, amount) in sums.items()
+        )
     )
-    sql = f"{with_sums} between 2000 and 9000 group by currency_id order by currency_id"
-    assert dev.ask(sql) == warehouse.ask(sql)
-    for name, parameters in QUERIES.items():
-        here, there = dev.ask(name, **parameters), warehouse.ask(name, **parameters)
-        assert [list(row) for row in here[:1]] == [list(row) for row in there[:1]], name
+    for row in here:
+        there = totesys.at_source(f"select count(*) || ' ' || sum({sums[row['name']][1]}) from {row['name']}")
+        assert f"{row['many']} {row['amount']}" == there
+
+
+def test_both_warehouses_answer_alike(tmp_path: Path) -> None:
+    """Within this process, since it is about the engines: each is pulled from one source and asked every query."""
+    shutil.copytree(EXAMPLE, tmp_path / "totesys", ignore=shutil.ignore_patterns(".asterism", "__pycache__"))
+    environment = {"TOTESYS_URL": "embedded:///.asterism/totesys"}
+    answers = []
+    for stage in ("dev", "warehouse"):
+        project = load(tmp_path / "totesys", stage, environment)
+        with Wiring(project.stage) as wiring:
+            (pulled,), (simulator,) = project.pulls, project.simulators
+            prepare(simulator, wiring.player(simulator), seed=7)
+            warehouse = Warehouse(wiring.engine(), wiring.lake(), wiring.parquet(), tuple(project.models.values()))
+            pull(warehouse, pulled, wiring.source(pulled))
+            answers.append({name: answer(warehouse, project.queries[name], given) for name, given in QUERIES.items()})
+    assert answers[0] == answers[1]
+    assert all(each.rows for name, each in answers[0].items() if name != "deleted_orders")
 
 
 def test_postgresql_keeps_the_references_of_facts(warehouse: Totesys) -> None:
