@@ -49,7 +49,7 @@ class Desk:
         stage = self.project.stage
         models = tuple(self.project.models.values())
         engine, lake = self.wiring.engine(), self.wiring.lake()
-        return Warehouse(engine, lake, self.wiring.parquet(), models, processed=stage.processed)
+        return _opened(Warehouse(engine, lake, self.wiring.parquet(), models, processed=stage.processed))
 
     def reopen(self) -> None:
         """Close everything; what is needed is opened anew. For when a connection has been lost."""
@@ -63,7 +63,8 @@ class Desk:
             self.reopen()
             self.wiring.stage = project.stage
         elif "warehouse" in self.__dict__:
-            self.warehouse = replace(self.warehouse, models=tuple(project.models.values()), _compiled=None)
+            models = tuple(project.models.values())
+            self.warehouse = _opened(replace(self.warehouse, models=models, _compiled=None))
         self.project = project
 
     def source(self, pull: Pull) -> Source:
@@ -79,6 +80,12 @@ class Desk:
             if name not in known:
                 raise UsageError(name, "is not a source of this platform", suggestion(name, known))
         return [known[name] for name in names] if names else [*known.values()]
+
+
+def _opened(warehouse: Warehouse) -> Warehouse:
+    """Bring the ledger up to date now: that takes a transaction of its own, and the work begins another."""
+    warehouse.ledger  # noqa: B018 - asking for it prepares it
+    return warehouse
 
 
 def perform(

@@ -87,3 +87,7 @@ def _tell(error: AsterismError, *, as_json: bool, debug: bool) -> None:
     print(error, file=sys.stderr)  # noqa: T201 - the command's own output
     if isinstance(error, ProjectError):
         print(f"\n{error.fact} in {error.subject}", file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+if __name__ == "__main__":
+    main()

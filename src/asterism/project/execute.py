@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import platform  # noqa: F401 - before a project's own platform.py can be taken for the library's
 import sys
 import traceback
 from collections.abc import Iterator

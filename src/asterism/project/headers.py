@@ -10,7 +10,7 @@ from typing import get_args
 
 from asterism.declare.model import Kind, Model, Parameter, Query, Reference
 from asterism.errors import Problem
-from asterism.project.nearest import suggestion
+from asterism.project.nearest import nearest, suggestion
 
 MODEL_HEADERS: Mapping[str, str] = {
     "kind": "`dimension`, `fact` or `mart`. Required.",
@@ -39,6 +39,8 @@ class Header:
     sql: str = ""
     line: int = 1
     problems: list[Problem] = field(default_factory=list)
+    misspelt: set[str] = field(default_factory=set)
+    """Headers that a line seems to mean: they are not missing as well."""
 
     def report(self, line: int | None, fact: str, remedy: str) -> None:
         """Add a problem, of the file as a whole where `line` is None."""
@@ -77,6 +79,7 @@ def split(path: Path, text: str, known: Mapping[str, str]) -> Header:
             last = name
         elif match and (name.islower() or name.lower() in known):
             header.report(number, f"there is no header {name!r} here", suggestion(name, known))
+            header.misspelt.add(nearest(name, known) or "")
         elif not header.description and not header.values:
             header.description = content
     else:
@@ -151,6 +154,8 @@ def query(path: Path, text: str) -> tuple[Query | None, list[Problem]]:
 
 def _required(header: Header, name: str, remedy: str) -> tuple[int, str] | None:
     found = header.one(name)
+    if found is None and name in header.misspelt:
+        return None
     if found is None or not found[1]:
         header.report(found[0] if found else 1, f"the header {name} is missing", remedy)
         return None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -40,7 +42,7 @@ class ObstoreLake:
     def __init__(self, uri: str) -> None:
         """`uri` is `file:///absolute/folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `memory:///`."""
         self.uri = uri
-        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._copies: Path | None = None
         parts = urlsplit(uri)
         self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
         if parts.scheme not in SCHEMES:
@@ -77,8 +79,9 @@ class ObstoreLake:
                 raise self._error(key, "there is no such object", "")
             return path
         if self._copies is None:
-            self._copies = tempfile.TemporaryDirectory(prefix="asterism-lake-")
-        copy = Path(self._copies.name) / key
+            self._copies = Path(tempfile.mkdtemp(prefix="asterism-lake-"))
+            weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
+        copy = self._copies / key
         if not copy.is_file():
             partial = copy.with_name(copy.name + ".partial")
             with self._speaking(key):

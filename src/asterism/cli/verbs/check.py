@@ -33,7 +33,7 @@ def check(
     Each problem of the platform's files has its file, line and remedy.
 
     Says of each sound model how it is maintained: incrementally, and by what, or in full, and why. Exit code 2 where
-    anything is wrong. Columns are those of the warehouse's raw tables; before the first pull the sources are asked for theirs.
+    anything is wrong. Columns are those of the warehouse's raw tables; before the first pull, of the sources.
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage)

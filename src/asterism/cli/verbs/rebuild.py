@@ -38,7 +38,7 @@ def rebuild(
         show.as_json(result)
     else:
         changes(result)
-        show.remark(f"{len(result['refreshed'])} tables rebuilt, {result['seconds']:.2f} s")
+        show.remark(f"the warehouse is rebuilt, {result['seconds']:.2f} s")
     if result["held"]:
         raise typer.Exit(1)
 

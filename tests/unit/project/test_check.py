@@ -1,0 +1,87 @@
+from pathlib import Path
+
+from asterism.declare.table import Column, Table
+from asterism.project.check import check, ordered
+from asterism.project.load import examine
+
+ORDERS = Table("shop.orders", (Column("id", "INTEGER", nullable=False), Column("amount", "DECIMAL(10,2)")), ("id",))
+HEADER = "-- X.\n-- kind: mart\n-- key: id\n"
+
+
+def project(folder: Path, **files: str):
+    (folder / "asterism.toml").write_text('[dev]\nwarehouse = "duckdb:///w"\nlake = "l"\n')
+    (folder / "platform.py").write_text(
+        "from asterism import Platform\nfrom asterism.sources import Postgres\n"
+        'platform = Platform("p")\nplatform.pull(Postgres("postgresql://h/d"), into="shop")\n'
+    )
+    for name, text in files.items():
+        kind, _, stem = name.partition("__")
+        (folder / kind).mkdir(exist_ok=True)
+        (folder / kind / f"{stem}.sql").write_text(text)
+    return examine(folder, environment={})[0]
+
+
+def facts(checked) -> list[str]:
+    return [str(problem) for problem in ordered(checked.problems)]
+
+
+def test_sound_models_are_said_to_be_maintained_and_why(tmp_path):
+    found = project(
+        tmp_path,
+        models__a=HEADER + "select id, amount from shop.orders",
+        models__b=HEADER + "select id, o.amount, p.amount as other from shop.orders o full join a p using (id)",
+        queries__q="-- Q.\n-- param: least decimal(10,2) = 0\nselect * from a where amount >= $least",
+    )
+    checked = check(found, [ORDERS])
+    assert facts(checked) == []
+    assert checked.maintenance["a"] == "incremental, by id"
+    assert checked.maintenance["b"].startswith("full: ")
+
+
+def test_every_kind_of_problem_is_reported_at_once(tmp_path):
+    found = project(
+        tmp_path,
+        models__syntax=HEADER + "select id\nfrom (shop.orders",
+        models__column=HEADER + "select id, amuont from shop.orders",
+        models__table=HEADER + "select id from shop.ordres",
+        models__circle=HEADER + "select id from round_about",
+        models__round_about=HEADER + "select id from circle",
+        models__keyless="-- X.\n-- kind: mart\n-- key: nr\nselect id from shop.orders",
+        queries__wrong="-- Q.\nselect nothing from shop.orders",
+        queries__open="-- Q.\n-- param: unused int\nselect id from shop.orders where id = $one",
+    )
+    text = "\n".join(facts(check(found, [ORDERS])))
+    for expected in (
+        "models/syntax.sql:5: the SQL does not parse",
+        "models/column.sql:4: ",
+        "models/table.sql:4: ",
+        "the models form a cycle",
+        "models/keyless.sql:",
+        "queries/wrong.sql:2: ",
+        "queries/open.sql: the parameter $one is not declared",
+        "queries/open.sql: the parameter unused is declared and never used",
+    ):
+        assert expected in text, (expected, text)
+
+
+def test_what_reads_a_source_that_cannot_be_asked_is_only_parsed(tmp_path):
+    found = project(
+        tmp_path,
+        models__a=HEADER + "select id from shop.orders",
+        models__b=HEADER + "select id from a",
+        models__c=HEADER + "select 1 as id, x",
+        models__d=HEADER + "select (id from shop.orders",
+        queries__q="-- Q.\nselect id from b",
+    )
+    checked = check(found, [], frozenset({"shop"}))
+    assert [problem.where.split(":")[0] for problem in ordered(checked.problems)] == ["models/c.sql", "models/d.sql"]
+
+
+def test_a_model_whose_header_is_wrong_is_not_reported_again_by_those_that_read_it(tmp_path):
+    found = project(
+        tmp_path,
+        models__a="-- X.\n-- kind: mrat\n-- key: id\nselect id from shop.orders",
+        models__b=HEADER + "select id from a",
+        queries__q="-- Q.\nselect id from a join b using (id)",
+    )
+    assert facts(check(found, [ORDERS])) == []
