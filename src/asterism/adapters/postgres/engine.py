@@ -38,34 +38,41 @@ class PostgresEngine:
         self._name = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", url)
         self._decoder = duckdb.connect(":memory:")
         self._decoder.execute("SET TimeZone = 'UTC'")
-        self._connection: dbapi.Connection | None = None
+        self._url = url
+        self._closed = False
+        self._connection: dbapi.Connection | None = self._connect()
+
+    def _connect(self) -> dbapi.Connection:
         try:
-            self._connection = dbapi.connect(url, autocommit=True)
+            connection = dbapi.connect(self._url, autocommit=True)
+            with connection.cursor() as cursor:
+                # Compiling a plan to machine code takes longer than most refreshes.
+                for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off"):
+                    cursor.execute(f"SET {setting}")
         except AdbcError as error:
             raise EngineError(self._name, _fact(error), "Check that the server runs, and the URL with its password.") from error
-        # Compiling a plan to machine code takes longer than most refreshes.
-        for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off"):
-            self.execute(f"SET {setting}")
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See `Engine.transaction`."""
-        connection = self._open()
-        connection.adbc_connection.set_autocommit(False)
+        # The low-level calls: the connection object's own rollback does nothing where it was opened in autocommit, and
+        # switching autocommit on again commits.
+        connection = self._open().adbc_connection
         try:
+            connection.set_autocommit(False)
             yield
             connection.commit()
-        except AdbcError as error:
-            with suppress(AdbcError):
+            connection.set_autocommit(True)
+        except BaseException as error:
+            try:
                 connection.rollback()
-            raise self._failed(error, "COMMIT") from error
-        except BaseException:
-            with suppress(AdbcError):
-                connection.rollback()
+                connection.set_autocommit(True)
+            except AdbcError:
+                self._disconnect()  # whatever the server still holds, it rolls back
+            if isinstance(error, AdbcError):
+                raise self._failed(error, "COMMIT") from error
             raise
-        finally:
-            with suppress(AdbcError):
-                connection.adbc_connection.set_autocommit(True)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """See `Engine.execute`."""
@@ -151,6 +158,10 @@ class PostgresEngine:
 
     def close(self) -> None:
         """See `Engine.close`."""
+        self._closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             with suppress(AdbcError, RuntimeError):
                 self._connection.close()
@@ -167,12 +178,17 @@ class PostgresEngine:
         return self._decoder.cursor().sql(f"SELECT {columns}", params=list(parameters))
 
     def _open(self) -> dbapi.Connection:
-        if self._connection is None:
+        if self._closed:
             raise EngineError(self._name, "the connection is closed")
+        if self._connection is None:
+            self._connection = self._connect()
         return self._connection
 
     def _failed(self, error: AdbcError, sql: str) -> EngineError:
-        if (getattr(error, "sqlstate", None) or "") == "53100":
+        state = getattr(error, "sqlstate", None) or ""
+        if not state or state.startswith(("08", "57P")):
+            self._disconnect()  # the server went away: the next statement connects anew
+        if state == "53100":
             return EngineError(self._name, _fact(error), "Free some disk space on the server and repeat; nothing was half done.")
         return EngineError(self._name, _fact(error), f"The statement was: {sql[:1000]}")
 

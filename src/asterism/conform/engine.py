@@ -1,0 +1,213 @@
+"""What every Engine must do: exercises that an adapter's own tests run against a real engine.
+
+    @pytest.mark.parametrize("exercise", ENGINE_EXERCISES, ids=lambda exercise: exercise.__name__)
+    def test_the_engine_conforms(exercise, make_engine):
+        exercise(make_engine)
+
+`make_engine` opens a connection to one empty database; called again, another connection to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from asterism.declare.table import Column
+from asterism.errors import EngineError
+from asterism.plan.translate import translate
+from asterism.ports.engine import Engine
+
+MakeEngine = Callable[[], Engine]
+
+COLUMNS = (
+    Column("id", "INTEGER"),
+    Column("big", "BIGINT"),
+    Column("price", "DECIMAL(10,2)"),
+    Column("ratio", "DOUBLE"),
+    Column("label", "VARCHAR"),
+    Column("done", "BOOLEAN"),
+    Column("day", "DATE"),
+    Column("hour", "TIME"),
+    Column("at", "TIMESTAMP"),
+    Column("note", "JSON"),
+    Column("raw", "BLOB"),
+    Column("many", "INTEGER[]"),
+)
+ROW = (
+    "1 AS id, 9223372036854775807 AS big, '12.30' AS price, 0.1::double AS ratio, 'NA' AS label, true AS done, "
+    "DATE '2024-02-29' AS day, TIME '07:55:00.123' AS hour, TIMESTAMP '2024-02-29 07:55:00.123456' AS at, "
+    "'{\"a\": 1}' AS note, '\\x00\\xFF'::blob AS raw, [1, NULL, 3] AS many"
+)
+VALUES = (
+    1, 9223372036854775807, Decimal("12.30"), 0.1, "NA", True, date(2024, 2, 29), time(7, 55, 0, 123000),
+    datetime(2024, 2, 29, 7, 55, 0, 123456), '{"a": 1}', b"\x00\xff", [1, None, 3],
+)  # fmt: skip  # noqa: DTZ001  naive UTC
+
+
+class Stream:
+    """An Arrow stream and nothing more, so that no adapter can lean on what made it."""
+
+    def __init__(self, sql: str) -> None:
+        self._relation = duckdb.connect().sql(sql)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The stream."""
+        return self._relation.__arrow_c_stream__(requested_schema)
+
+
+def values_arrive_as_they_left(make_engine: MakeEngine) -> None:
+    """Every type, NULLs, and text that looks like something else."""
+    engine = make_engine()
+    nothing = ", ".join(f"NULL AS {column.name}" for column in COLUMNS)
+    assert engine.load("things", COLUMNS, Stream(f"SELECT {ROW} UNION ALL SELECT {nothing}")) == 2
+    rows = engine.rows(_say(engine, "SELECT * FROM things ORDER BY id"))
+    assert _plain(rows[0]) == VALUES
+    assert rows[1] == (None,) * len(COLUMNS)
+    engine.close()
+
+
+def columns_are_told_in_duckdbs_names(make_engine: MakeEngine) -> None:
+    """Names and types of a table; nothing for one that isn't there."""
+    engine = make_engine()
+    engine.load("things", COLUMNS, Stream(f"SELECT {ROW}"))
+    assert [(column.name, column.type) for column in engine.columns("things")] == [(c.name, c.type) for c in COLUMNS]
+    assert engine.columns("nothing") == ()
+    assert engine.columns("nowhere.nothing") == ()
+    engine.close()
+
+
+def loading_appends_by_name(make_engine: MakeEngine) -> None:
+    """Columns are matched by name, whatever their order in the stream; a second load adds."""
+    engine = make_engine()
+    pair = (Column("a", "INTEGER"), Column("b", "VARCHAR"))
+    engine.load("pairs", pair, Stream("SELECT 'x' AS b, 1 AS a"))
+    engine.load("pairs", pair, Stream("SELECT 2 AS a, 'y' AS b"))
+    assert sorted(engine.rows(_say(engine, "SELECT a, b FROM pairs"))) == [(1, "x"), (2, "y")]
+    engine.close()
+
+
+def a_value_that_does_not_fit_is_refused(make_engine: MakeEngine) -> None:
+    """Text that is no number raises, and nothing of its stream stays."""
+    engine = make_engine()
+    engine.load("numbers", (Column("a", "INTEGER"),), Stream("SELECT 1 AS a"))
+    for bad in ("SELECT '2' AS a UNION ALL SELECT 'three'", "SELECT 99999999999 AS a"):
+        _refused(lambda bad=bad: engine.load("numbers", (Column("a", "INTEGER"),), Stream(bad)))  # type: ignore[misc]
+    assert engine.rows(_say(engine, "SELECT a FROM numbers")) == [(1,)]
+    engine.close()
+
+
+def a_transaction_is_all_or_nothing(make_engine: MakeEngine) -> None:
+    """Rows, tables and temporary tables go with an exception; a clean exit keeps them, and others see them then."""
+    engine, other = make_engine(), make_engine()
+    try:
+        with engine.transaction():
+            engine.execute(_say(engine, "CREATE TABLE kept (a INTEGER)"))
+            engine.load("held", (Column("a", "INTEGER"),), Stream("SELECT 1 AS a"), temporary=True)
+            raise KeyError("on purpose")
+    except KeyError:
+        pass
+    assert engine.columns("kept") == ()
+    assert engine.columns("held") == ()
+    with engine.transaction():
+        engine.execute(_say(engine, "CREATE TABLE kept (a INTEGER)"))
+        engine.execute(_say(engine, "INSERT INTO kept VALUES (1)"))
+        if other is not engine:
+            assert other.columns("kept") == ()
+    assert other.rows(_say(other, "SELECT a FROM kept")) == [(1,)]
+    engine.close()
+    other.close()
+
+
+def a_failed_statement_leaves_the_engine_usable(make_engine: MakeEngine) -> None:
+    """After an error inside a transaction, the next transaction works."""
+    engine = make_engine()
+
+    def fail() -> None:
+        with engine.transaction():
+            engine.execute(_say(engine, "CREATE TABLE half (a INTEGER)"))
+            engine.rows(_say(engine, "SELECT nope FROM half"))
+
+    _refused(fail)
+    assert engine.columns("half") == ()
+    with engine.transaction():
+        engine.execute(_say(engine, "CREATE TABLE half (a INTEGER)"))
+    assert engine.rows(_say(engine, "SELECT count(*) FROM half")) == [(0,)]
+    engine.close()
+
+
+def parameters_are_bound(make_engine: MakeEngine) -> None:
+    """Numbers, text with quotes, times and NULL; never pasted into the statement."""
+    engine = make_engine()
+    hostile = "'; DROP TABLE things; --"
+    sql = _say(engine, "SELECT CAST($1 AS VARCHAR), CAST($2 AS INTEGER), CAST($3 AS TIMESTAMP), CAST($4 AS VARCHAR)")
+    moment = datetime(2024, 1, 2, 3, 4, 5)  # noqa: DTZ001  naive UTC
+    assert engine.rows(sql, [hostile, 7, moment, None]) == [(hostile, 7, moment, None)]
+    engine.close()
+
+
+def counts_are_told(make_engine: MakeEngine) -> None:
+    """Inserts, deletes and `ask`'s column names."""
+    engine = make_engine()
+    engine.execute(_say(engine, "CREATE TABLE counted (a INTEGER)"))
+    assert engine.execute(_say(engine, "INSERT INTO counted VALUES (1), (2), (3)")) == 3
+    assert engine.execute(_say(engine, "DELETE FROM counted WHERE a > 1")) == 2
+    assert engine.ask(_say(engine, "SELECT a AS one, a + 1 AS other FROM counted")) == (("one", "other"), [(1, 2)])
+    engine.close()
+
+
+def a_stream_comes_back_out(make_engine: MakeEngine) -> None:
+    """`fetch` hands over an Arrow stream of every row."""
+    engine = make_engine()
+    engine.load("many", (Column("a", "INTEGER"),), Stream("SELECT i::integer AS a FROM range(100000) AS t(i)"))
+    stream = engine.fetch(_say(engine, "SELECT a FROM many"))
+    assert isinstance(stream, object)
+    reader = duckdb.connect()
+    reader.register("incoming", stream)
+    assert reader.execute("SELECT count(*), sum(a) FROM incoming").fetchall() == [(100000, 4999950000)]
+    engine.close()
+
+
+def schemas_keep_tables_apart(make_engine: MakeEngine) -> None:
+    """`one.t` and `two.t` are two tables, and neither is `t`."""
+    engine = make_engine()
+    for schema in ("one", "two"):
+        engine.execute(_say(engine, f"CREATE SCHEMA {schema}"))
+        engine.load(f"{schema}.t", (Column(schema, "INTEGER"),), Stream(f"SELECT 1 AS {schema}"))
+    assert [column.name for column in engine.columns("one.t")] == ["one"]
+    assert [column.name for column in engine.columns("two.t")] == ["two"]
+    assert engine.columns("t") == ()
+    engine.close()
+
+
+ENGINE_EXERCISES: tuple[Callable[[MakeEngine], None], ...] = (
+    values_arrive_as_they_left,
+    columns_are_told_in_duckdbs_names,
+    loading_appends_by_name,
+    a_value_that_does_not_fit_is_refused,
+    a_transaction_is_all_or_nothing,
+    a_failed_statement_leaves_the_engine_usable,
+    parameters_are_bound,
+    counts_are_told,
+    a_stream_comes_back_out,
+    schemas_keep_tables_apart,
+)
+
+
+def _say(engine: Engine, sql: str) -> str:
+    return translate(sql, engine.dialect)
+
+
+def _refused(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except EngineError:
+        return
+    raise AssertionError("an EngineError was due")
+
+
+def _plain(row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(row)
