@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 .PHONY: demo test check fuzz soak bench lock format clean
 
 demo: $(VENV)/.runtime
-	$(BIN)/python examples/totesys/demo.py
+	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=term

@@ -60,10 +60,10 @@ def _only_platform(module: ModuleType, where: str) -> tuple[Platform | None, lis
     if not platforms:
         return None, [Problem(where, "declares no platform", 'Add platform = Platform("name").')]
     if len(platforms) > 1:
-        names = ", ".join(repr(platform.name) for platform in platforms.values())
+        names = ", ".join(repr(each.name) for each in platforms.values())
         return None, [Problem(where, f"declares {len(platforms)} platforms: {names}", "Keep one, or part the project.")]
-    (platform,) = platforms.values()
-    return platform, []
+    (found,) = platforms.values()
+    return found, []
 
 
 def _said(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 import os
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -55,13 +55,13 @@ def test_a_circle_of_models_can_still_be_drawn():
 
 
 def test_an_empty_graph_is_a_picture_too():
-    ElementTree.fromstring(svg(Graph((), ()), "nothing"))
+    ET.fromstring(svg(Graph((), ()), "nothing"))
     assert mermaid(Graph((), ())) == "flowchart LR\n"
 
 
 def test_names_are_escaped():
     drawn = svg(Graph((Node("a", "<&>", "query"),), ()), "<&>")
-    assert ElementTree.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}title") == "<&>"
+    assert ET.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}title") == "<&>"
 
 
 def test_the_graph_of_a_project_follows_its_sql(tmp_path):

@@ -42,7 +42,8 @@ def test_the_record_of_a_history_has_a_name_by_default():
 
 
 def test_a_query_has_typed_parameters_in_order():
-    text = "-- Sold in a month.\n-- param: month date = current_date - interval 1 month\n-- param: amount decimal(10,2)\nselect $month, $amount"
+    text = "-- Sold in a month.\n-- param: month date = current_date - interval 1 month\n"
+    text += "-- param: amount decimal(10,2)\nselect $month, $amount"
     query, problems = headers.query(Path("queries/sold.sql"), text)
     assert problems == []
     assert query.parameters == (

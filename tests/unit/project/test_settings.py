@@ -67,7 +67,8 @@ def test_local_paths_become_absolute(tmp_path):
 def test_every_problem_is_reported_at_once_with_its_line(tmp_path):
     found = problems(
         tmp_path,
-        'defualt_stage = "dev"\n[dev]\nwarehose = "x"\nproduction = "yes"\nlake = "${NOWHERE}"\n[dev.variables]\nPORT = 1\n',
+        'defualt_stage = "dev"\n[dev]\nwarehose = "x"\nproduction = "yes"\nlake = "${NOWHERE}"\n'
+        "[dev.variables]\nPORT = 1\n",
         "dev",
     )
     assert any(p.startswith("asterism.toml:1 ") and "default_stage" in p for p in found)
