@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
@@ -216,8 +216,11 @@ def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: 
     session, shape = warehouse.session, landed.shape()
     stored = warehouse.raw_tables()[shape.name]
     given = set(shape.column_names)
-    after = session.own(session.name())
-    session.engine.load(after, shape.columns, _rows(session, landing, landed), temporary=True)
+    if landed.object is None:
+        after = session.keep(f"SELECT {listed(shape.column_names)} FROM {quote(shape.name)} LIMIT 0")
+    else:
+        after = session.own(session.name())
+        session.engine.load(after, shape.columns, landing.get(landed.object), temporary=True)
     missing = [column for column in stored.columns if column.name not in given]
     if missing:
         spelled = ", ".join(
@@ -238,10 +241,3 @@ def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: 
     floats = frozenset[str]()
     target = Target(shape.name, stored.column_names, shape.key, floats)
     return apply(session, target, within, after, moment)
-
-
-def _rows(session: Session, landing: Landing, landed: LandedTable) -> object:
-    if landed.object is not None:
-        return landing.get(landed.object)
-    nothing: Sequence[str] = [f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind, _ in landed.columns]
-    return session.engine.fetch(f"SELECT {', '.join(nothing)} WHERE false")
