@@ -1,4 +1,4 @@
-"""`make demo`: totesys from nothing to answers, with a day of traffic streamed through. Leaves it in `.asterism-demo/`."""
+"""`make demo`: totesys from nothing to answers, a day of traffic included. It stays in `.asterism-demo/`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def collect(process: subprocess.Popen[str], events: list[dict[str, Any]]) -> Non
     """Gather what `run` tells, a JSON object a line."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     for line in process.stdout:
-        events.append(json.loads(line))
+        events.append(json.loads(line))  # noqa: PERF401 - they are looked at while they come
 
 
 def visible_after(commit: float, events: list[dict[str, Any]]) -> list[float]:
@@ -147,14 +147,8 @@ def asterism(*arguments: str, folder: Path, quiet: bool = False) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ASTERISM_")}
     if not quiet:
         print(f"$ asterism {' '.join(arguments)}", flush=True)  # noqa: T201
-    done = subprocess.run(  # noqa: S603 - our own
-        [str(ASTERISM), *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE if quiet else None,
-        text=True,
-        check=False,
-    )
+    command, stdout = [str(ASTERISM), *arguments], subprocess.PIPE if quiet else None
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=stdout, text=True, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.returncode)
     return done.stdout or ""
