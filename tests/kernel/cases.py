@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from asterism.declare.model import Model
 from asterism.declare.table import Table
-
 from kernel.laboratory import Row, model, table
 
 Batch = dict[str, tuple[list[Row], list[Row]]]
@@ -39,7 +38,9 @@ def gone(**tables: list[Row]) -> Batch:
 
 
 START = put(
-    a=[(1, 1, "p"), (2, 2, "p"), (3, None, "q"), (4, 9, None)], b=[(1, 1, "u"), (2, 2, "v"), (9, 5, None)], c=[(1, 1, 0.1), (2, 2, 0.2)]
+    a=[(1, 1, "p"), (2, 2, "p"), (3, None, "q"), (4, 9, None)],
+    b=[(1, 1, "u"), (2, 2, "v"), (9, 5, None)],
+    c=[(1, 1, 0.1), (2, 2, 0.2)],
 )
 
 CASES = (
@@ -98,7 +99,13 @@ CASES = (
     ),
     Case(
         "a table that stands there twice",
-        [model("m", "select one.k, count(*) as n from r.a as one join r.a as other on one.g = other.g group by one.k", "k")],
+        [
+            model(
+                "m",
+                "select one.k, count(*) as n from r.a as one join r.a as other on one.g = other.g group by one.k",
+                "k",
+            )
+        ],
         [START, put(a=[(3, 1, "p")]), gone(a=[(1,)]), put(a=[(4, 1, "q"), (3, 1, "q")])],
     ),
     Case(
@@ -136,7 +143,13 @@ CASES = (
     ),
     Case(
         "min and max of what was deleted",
-        [model("m", "select g, min(x) as low, max(x) as high, count(distinct x) as d, avg(x) as a from r.a group by g", "g")],
+        [
+            model(
+                "m",
+                "select g, min(x) as low, max(x) as high, count(distinct x) as d, avg(x) as a from r.a group by g",
+                "g",
+            )
+        ],
         [START, gone(a=[(2,)]), put(a=[(1, 7, "p")]), gone(a=[(1,)])],
     ),
     Case(
@@ -151,7 +164,13 @@ CASES = (
     ),
     Case(
         "UNION ALL of two tables",
-        [model("m", "select 'a' as origin, k, x from r.a union all select 'b', k, x from r.b where h is not null", "origin, k")],
+        [
+            model(
+                "m",
+                "select 'a' as origin, k, x from r.a union all select 'b', k, x from r.b where h is not null",
+                "origin, k",
+            )
+        ],
         [START, put(a=[(1, 5, "p")], b=[(1, 7, None), (9, 1, "w")]), gone(a=[(1,)], b=[(9,)])],
     ),
     Case(
@@ -210,18 +229,29 @@ CASES = (
         "history keeps every version, and models read it",
         [
             model("versions", "select k, x, g from r.a", "k", history=True),
-            model("counts", "select k, count(*) as versions, count(*) filter (where is_current) as live from versions group by k", "k"),
+            model(
+                "counts",
+                "select k, count(*) as versions, count(*) filter (where is_current) as live from versions group by k",
+                "k",
+            ),
         ],
         [START, put(a=[(1, 5, "p")]), gone(a=[(2,)]), put(a=[(2, 2, "p"), (1, 1, "p")])],
     ),
     Case(
         "floats agree within a billionth, and there is one zero",
-        [model("m", "select x, sum(w) as s, avg(w) as a from r.c group by x", "x"), model("n", "select s, count(*) as n from m group by s", "s")],
+        [
+            model("m", "select x, sum(w) as s, avg(w) as a from r.c group by x", "x"),
+            model("n", "select s, count(*) as n from m group by s", "s"),
+        ],
         [START, put(c=[(3, 1, 0.2), (4, 1, -0.0), (5, 8, -0.0)]), gone(c=[(1,)]), put(c=[(5, 8, 0.0)])],
     ),
     Case(
         "a FULL JOIN is rebuilt, and tells the least difference",
-        [model("m", "select coalesce(a.x, b.k) as v, count(*) as n from r.a full join r.b on a.x = b.k group by 1", "v")],
+        [
+            model(
+                "m", "select coalesce(a.x, b.k) as v, count(*) as n from r.a full join r.b on a.x = b.k group by 1", "v"
+            )
+        ],
         [START, put(b=[(3, 1, "w")]), gone(a=[(1,)])],
         how="full: a FULL JOIN",
     ),
@@ -258,7 +288,13 @@ CASES = (
     ),
     Case(
         "strings put together in the order of the key where they tie",
-        [model("m", "select g, string_agg(cast(x as varchar), ',' order by g) as all_x, first(x order by g) as one from r.a group by g", "g")],
+        [
+            model(
+                "m",
+                "select g, string_agg(cast(x as varchar), ',' order by g) as all_x, first(x order by g) as one from r.a group by g",
+                "g",
+            )
+        ],
         [START, put(a=[(0, 5, "p")]), gone(a=[(1,)])],
     ),
 )

@@ -7,7 +7,6 @@ from random import Random
 
 from asterism.declare.model import Model
 from asterism.declare.table import Table
-
 from kernel.laboratory import Row, model, table
 
 TABLES = (
@@ -48,7 +47,11 @@ class Writer:
             sql, columns, key = self.query(known, allow_derived=True)
             history = self.r.random() < 0.15 and all("." not in each for each in columns)
             made.append(model(name, sql, ", ".join(key), history=history))
-            known.append(Relation(name, columns, key) if not history else Relation(f"(select * from {name} where is_current)", columns, key))
+            known.append(
+                Relation(name, columns, key)
+                if not history
+                else Relation(f"(select * from {name} where is_current)", columns, key)
+            )
         return made
 
     def query(self, known: list[Relation], *, allow_derived: bool) -> tuple[str, dict[str, str], tuple[str, ...]]:
@@ -65,11 +68,17 @@ class Writer:
     def over_derived(self, known: list[Relation], *, cte: bool) -> tuple[str, dict[str, str], tuple[str, ...]]:
         inner, columns, key = self.query(known, allow_derived=False)
         if not cte:
-            return self.select([*known, Relation(f"({inner})", columns, key)], self.r.choice(("plain", "grouped")), must=-1)
-        sql, outer, outer_key = self.select([*known, Relation("q", columns, key)], self.r.choice(("plain", "grouped")), must=-1)
+            return self.select(
+                [*known, Relation(f"({inner})", columns, key)], self.r.choice(("plain", "grouped")), must=-1
+            )
+        sql, outer, outer_key = self.select(
+            [*known, Relation("q", columns, key)], self.r.choice(("plain", "grouped")), must=-1
+        )
         return f"with q as ({inner}) {sql}", outer, outer_key
 
-    def select(self, known: list[Relation], shape: str, must: int | None = None) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    def select(
+        self, known: list[Relation], shape: str, must: int | None = None
+    ) -> tuple[str, dict[str, str], tuple[str, ...]]:
         from_, scope, key = self.from_(known, must)
         where = self.where(scope, known)
         if shape == "plain":
@@ -81,7 +90,11 @@ class Writer:
         projections = {f"g{place}": text for place, text in enumerate(groups)}
         names = tuple(projections)
         if shape == "distinct":
-            return "select distinct " + self._spell(projections, from_, where)[7:], self._kinds(projections, scope), names
+            return (
+                "select distinct " + self._spell(projections, from_, where)[7:],
+                self._kinds(projections, scope),
+                names,
+            )
         kinds = self._kinds(projections, scope)
         for place in range(self.r.randint(1, 3)):
             projections[f"n{place}"], kinds[f"n{place}"] = self.aggregate(scope)
@@ -104,8 +117,14 @@ class Writer:
         from_, scope, key = self.from_(known, None, most=2)
         part = self.group(scope)
         order = self.r.choice([name for name, kind in scope.items() if kind in "idn"])
-        function = self.r.choice(("row_number()", "rank()", "count(*)", f"sum({order})", f"lag({order})", f"max({order})"))
-        frame = self.r.choice(("", "", " rows between 1 preceding and current row")) if function.startswith(("sum", "max")) else ""
+        function = self.r.choice(
+            ("row_number()", "rank()", "count(*)", f"sum({order})", f"lag({order})", f"max({order})")
+        )
+        frame = (
+            self.r.choice(("", "", " rows between 1 preceding and current row"))
+            if function.startswith(("sum", "max"))
+            else ""
+        )
         over = f"over (partition by {part} order by {order}{frame})"
         projections = {f"k{place}": text for place, text in enumerate(key)} | {"p": part, "w": f"{function} {over}"}
         sql = self._spell(projections, from_, self.where(scope, known))
@@ -131,7 +150,11 @@ class Writer:
             else:
                 on = self.on(scope, own)
                 join = self.r.choice(("join", "left join", "left join", ","))
-                text += f", {each.text} as {alias}" if join == "," and on else f" {join.replace(',', 'join')} {each.text} as {alias} on {on}"
+                text += (
+                    f", {each.text} as {alias}"
+                    if join == "," and on
+                    else f" {join.replace(',', 'join')} {each.text} as {alias} on {on}"
+                )
                 if join == "," and on:
                     self.pending.append(on)
             scope |= own
@@ -139,7 +162,9 @@ class Writer:
         return text, scope, key
 
     def on(self, left: dict[str, str], right: dict[str, str]) -> str:
-        pairs = [(one, other) for one, kind in left.items() for other, its in right.items() if kind == its and kind in "it"]
+        pairs = [
+            (one, other) for one, kind in left.items() for other, its in right.items() if kind == its and kind in "it"
+        ]
         if not pairs:
             return "true"
         one, other = self.r.choice(pairs)
@@ -160,7 +185,17 @@ class Writer:
     def condition(self, scope: dict[str, str]) -> str:
         name = self.r.choice(list(scope))
         value = {"i": "1", "t": "'p'", "f": "0.5", "d": "1.5", "n": "1"}[scope[name]]
-        form = self.r.choice(("{0} = {1}", "{0} <> {1}", "{0} > {1}", "{0} is null", "{0} is not null", "coalesce({0}, {1}) = {1}", "({0} = {1} or {2} is null)"))
+        form = self.r.choice(
+            (
+                "{0} = {1}",
+                "{0} <> {1}",
+                "{0} > {1}",
+                "{0} is null",
+                "{0} is not null",
+                "coalesce({0}, {1}) = {1}",
+                "({0} = {1} or {2} is null)",
+            )
+        )
         return form.format(name, value, self.r.choice(list(scope)))
 
     def predicate(self, scope: dict[str, str], known: list[Relation]) -> str:
@@ -168,7 +203,9 @@ class Writer:
         if inner.text == "q":
             inner = known[0]
         own = {f"u.{name}": kind for name, kind in inner.columns.items()}
-        pairs = [(one, other) for one, kind in scope.items() for other, its in own.items() if kind == its and kind in "it"]
+        pairs = [
+            (one, other) for one, kind in scope.items() for other, its in own.items() if kind == its and kind in "it"
+        ]
         if not pairs:
             return self.condition(scope)
         one, other = self.r.choice(pairs)
@@ -204,7 +241,10 @@ class Writer:
         return text, kind if kind in "it" else "n"
 
     def _all_integer(self, sql: str) -> bool:
-        return not any(f".{name}" in sql.split(" from ")[0] for name in ("g", "h", "g0", "g1", "v0", "v1", "p", "tag", "k2", "k3", "n0", "n1", "n2"))
+        return not any(
+            f".{name}" in sql.split(" from ", maxsplit=1)[0]
+            for name in ("g", "h", "g0", "g1", "v0", "v1", "p", "tag", "k2", "k3", "n0", "n1", "n2")
+        )
 
     def _spell(self, projections: dict[str, str], from_: str, where: str) -> str:
         return "select " + ", ".join(f"{text} as {name}" for name, text in projections.items()) + from_ + where

@@ -25,7 +25,9 @@ Row = tuple[Any, ...]
 Mutation = Callable[[exp.Query], exp.Query]
 
 
-def model(name: str, sql: str, key: str, *, kind: Kind = "mart", history: bool = False, references: tuple[Reference, ...] = ()) -> Model:
+def model(
+    name: str, sql: str, key: str, *, kind: Kind = "mart", history: bool = False, references: tuple[Reference, ...] = ()
+) -> Model:
     """A model as its file would declare it; `key` is a comma list."""
     keys = tuple(part.strip() for part in key.split(","))
     return Model(name, Path(f"{name}.sql"), name, sql, 1, kind, keys, "versions" if history else None, None, references)
@@ -44,7 +46,7 @@ class Laboratory:
     tables: Sequence[Table]
     models: Sequence[Model]
     mutation: Mutation | None = None
-    moment: datetime = datetime(2024, 1, 1)  # noqa: DTZ001  naive UTC
+    moment: datetime = datetime(2024, 1, 1)
     held: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -76,7 +78,9 @@ class Laboratory:
                 query = super().scope(changes, moment)
                 return None if query is None else mutation(query.copy())
 
-        plans = tuple(Mutant(**{name: getattr(plan, name) for name in Plan.__dataclass_fields__}) for plan in compiled.plans)
+        plans = tuple(
+            Mutant(**{name: getattr(plan, name) for name in Plan.__dataclass_fields__}) for plan in compiled.plans
+        )
         return Compiled(plans, compiled.problems, compiled.tables)
 
     def maintenance(self, name: str) -> str:
@@ -155,7 +159,9 @@ class Laboratory:
             found = [self.session.rows(f"SELECT * FROM {quote(each)}") for each in wrong]
             if target.kept_for:
                 found[0] = []
-            assert found == [[], []], f"{name} ({plan.maintenance}) has {found[0]}, lacks {found[1]}\n{plan.query.sql('duckdb')}"
+            assert found == [[], []], (
+                f"{name} ({plan.maintenance}) has {found[0]}, lacks {found[1]}\n{plan.query.sql('duckdb')}"
+            )
             self._check_delta(plan, refresh.changes.get(name), before[name], refresh.totals)
 
     def _check_delta(self, plan: Plan, delta: Delta | None, before: Counter[Row], totals: set[str]) -> None:

@@ -52,7 +52,9 @@ def _no_nulls(query: exp.Query) -> exp.Query:
     """NOT IN is taken for a plain anti join."""
     for select in list(query.find_all(exp.Select)):
         where = select.args.get("where")
-        if where is not None and any(isinstance(node, exp.Subquery) and node.alias == "_nulls" for node in where.find_all(exp.Subquery)):
+        if where is not None and any(
+            isinstance(node, exp.Subquery) and node.alias == "_nulls" for node in where.find_all(exp.Subquery)
+        ):
             select.where(exp.false(), copy=False)
     return query
 
@@ -76,8 +78,12 @@ def _first_only(query: exp.Query) -> exp.Query:
     return query
 
 
-def _is_bare(select: exp.Expression) -> bool:
-    return isinstance(select.args.get("from_"), exp.From) and isinstance(select.args["from_"].this, exp.Table) and not select.args.get("joins")
+def _is_bare(select: exp.Expr) -> bool:
+    return (
+        isinstance(select.args.get("from_"), exp.From)
+        and isinstance(select.args["from_"].this, exp.Table)
+        and not select.args.get("joins")
+    )
 
 
 MUTANTS: dict[str, Callable[[exp.Query], exp.Query]] = {

@@ -102,11 +102,14 @@ def test_an_edited_model_with_history_keeps_its_older_versions() -> None:
 
 
 def test_the_clock_refreshes_a_model_when_its_day_ends_and_not_before() -> None:
-    models = [model("m", "select k, current_date as today from r.a", "k"), model("n", "select today, count(*) as c from m group by 1", "today")]
+    models = [
+        model("m", "select k, current_date as today from r.a", "k"),
+        model("n", "select today, count(*) as c from m group by 1", "today"),
+    ]
     laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
     laboratory.step(START)
     assert [each.table for each in laboratory.step().report] == []
-    laboratory.moment = datetime(2024, 1, 1, 23, 59, 58)  # noqa: DTZ001  naive UTC
+    laboratory.moment = datetime(2024, 1, 1, 23, 59, 58)
     assert [each.table for each in laboratory.step().report] == []
     assert [each.table for each in laboratory.step().report] == ["m", "n"]
     assert str(laboratory.rows("select today, c from n")) == "[(datetime.date(2024, 1, 2), 4)]"
@@ -128,7 +131,9 @@ def test_a_dimension_row_stays_while_a_version_of_a_fact_refers_to_it() -> None:
 
 
 def test_the_same_batch_twice_changes_nothing() -> None:
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, [model("m", "select g, sum(x) as s from r.a group by g", "g")])
+    laboratory = Laboratory(
+        DuckDBEngine(), CASES[0].tables, [model("m", "select g, sum(x) as s from r.a group by g", "g")]
+    )
     laboratory.step(START)
     refresh = laboratory.step(START)
     assert not refresh.changes
@@ -136,9 +141,11 @@ def test_the_same_batch_twice_changes_nothing() -> None:
 
 
 def test_a_surrogate_key_is_the_same_integer_on_every_engine(fresh_postgres: Callable[[], PostgresEngine]) -> None:
-    models = [model("m", "select k, surrogate_key(k, g) as s, surrogate_key(x) as t, surrogate_key(w) as u from r.d", "k")]
+    models = [
+        model("m", "select k, surrogate_key(k, g) as s, surrogate_key(x) as t, surrogate_key(w) as u from r.d", "k")
+    ]
     tables = (table("r.d", "k", k="INTEGER", x="TIMESTAMP", g="VARCHAR", w="DECIMAL(10,2)"),)
-    batch = {"r.d": ([(1, datetime(2024, 2, 3, 4, 5, 6, 700), "ü"), (2, None, None)], [])}  # noqa: DTZ001  naive UTC
+    batch = {"r.d": ([(1, datetime(2024, 2, 3, 4, 5, 6, 700), "ü"), (2, None, None)], [])}
     batch = {"r.d": ([(*row, "1.50") for row in batch["r.d"][0]], [])}
     found = []
     for engine in (DuckDBEngine(), fresh_postgres()):

@@ -41,7 +41,9 @@ def test_every_model_equals_its_full_rebuild_on_duckdb(random: Random) -> None:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=CHECKS, print_blob=True)
 @given(random=st.randoms(use_true_random=False))
-def test_every_model_equals_its_full_rebuild_on_postgresql(random: Random, fresh_postgres: Callable[[], PostgresEngine]) -> None:
+def test_every_model_equals_its_full_rebuild_on_postgresql(
+    random: Random, fresh_postgres: Callable[[], PostgresEngine]
+) -> None:
     engine = fresh_postgres()
     try:
         examine(engine, random)
@@ -59,7 +61,7 @@ def test_no_counterexample_is_found(worker: int) -> None:
     while time.monotonic() < end:
         engine = DuckDBEngine()
         try:
-            examine(engine, Random(seed))  # noqa: S311  nothing secret
+            examine(engine, Random(seed))
         except BaseException as error:
             error.add_note(f"FUZZ_SEED={seed}")
             raise

@@ -45,7 +45,7 @@ ROW = (
 VALUES = (
     1, 9223372036854775807, Decimal("12.30"), 0.1, "NA", True, date(2024, 2, 29), time(7, 55, 0, 123000),
     datetime(2024, 2, 29, 7, 55, 0, 123456), '{"a": 1}', b"\x00\xff", [1, None, 3],
-)  # fmt: skip  # noqa: DTZ001  naive UTC
+)  # fmt: skip
 
 
 class Stream:

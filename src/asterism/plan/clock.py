@@ -12,7 +12,7 @@ Unit = Literal["day", "minute"]
 _INSTANTS = {"now", "get_current_timestamp", "transaction_timestamp"}
 
 
-def unit(query: exp.Expression) -> Unit | None:
+def unit(query: exp.Expr) -> Unit | None:
     """How often the answer of `query` changes by itself: daily for current_date, every minute for finer clocks."""
     found: Unit | None = None
     for node in query.walk():
@@ -47,7 +47,7 @@ def at(query: exp.Query, moment: datetime) -> exp.Query:
     return query
 
 
-def _kind(node: exp.Expression) -> str | None:
+def _kind(node: exp.Expr) -> str | None:
     if isinstance(node, exp.CurrentDate):
         return "DATE"
     if isinstance(node, exp.CurrentTimestamp) or (isinstance(node, exp.Anonymous) and node.name.lower() in _INSTANTS):

@@ -58,7 +58,7 @@ class Plan:
     """The model's name; for a hidden table, of the model it serves."""
     inputs: frozenset[str]
     scope_columns: tuple[str, ...]
-    keys: tuple[tuple[exp.Expression, ...], ...]
+    keys: tuple[tuple[exp.Expr, ...], ...]
     """For each branch of the query, its expressions of `scope_columns`."""
     unit: clock.Unit | None
     full_because: str | None
@@ -185,7 +185,11 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
     order, cycle = _order(parsed)
     if cycle:
         problems.append(
-            Problem(_where(named[cycle[0]], root), f"the models form a cycle: {' → '.join(cycle)}", "Take one of them out of the circle.")
+            Problem(
+                _where(named[cycle[0]], root),
+                f"the models form a cycle: {' → '.join(cycle)}",
+                "Take one of them out of the circle.",
+            )
         )
     known = dict(tables)
     plans: list[Plan] = []
@@ -223,7 +227,9 @@ def record_column(model: Model) -> str:
 
 
 def _order(parsed: Mapping[str, exp.Query]) -> tuple[list[str], list[str]]:
-    graph = {name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()}
+    graph = {
+        name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()
+    }
     own = [name for name, query in parsed.items() if any(each == name for each, _ in sources(query))]
     if own:
         return [name for name in graph if name not in own], [own[0], own[0]]
@@ -270,14 +276,22 @@ def _check_columns(model: Model, names: list[str]) -> None:
         taken.add(name.lower())
     for name in model.key:
         if name not in names:
-            raise Refused(f"the key column {name!r} is not among the columns {', '.join(names)}", "Correct `-- key:` or select it.")
+            raise Refused(
+                f"the key column {name!r} is not among the columns {', '.join(names)}",
+                "Correct `-- key:` or select it.",
+            )
     if model.history:
         for name in (record_column(model), *(column.name for column in HISTORY_COLUMNS)):
             if name in names:
-                raise Refused(f"the column {name!r} is one that history adds", "Give it another alias, or name the record otherwise.")
+                raise Refused(
+                    f"the column {name!r} is one that history adds",
+                    "Give it another alias, or name the record otherwise.",
+                )
 
 
-def _plan(table: Table, query: exp.Query, model: Model | None, owner: str, tables: Mapping[str, Table] | None = None) -> Plan:
+def _plan(
+    table: Table, query: exp.Query, model: Model | None, owner: str, tables: Mapping[str, Table] | None = None
+) -> Plan:
     number_leaves(query)
     try:
         columns, keys = _scope_of(query, table.key)
@@ -300,7 +314,7 @@ def _inputs(query: exp.Query) -> frozenset[str]:
     return frozenset(table_name(leaf) for leaf in leaves(query) if leaf.db or leaf.name not in ctes)
 
 
-def _scope_of(query: exp.Query, key: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[exp.Expression, ...], ...]]:
+def _scope_of(query: exp.Query, key: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[exp.Expr, ...], ...]]:
     """The stored columns by which the table is maintained, and their expressions in each branch."""
     selects = branches(query)
     if query.args.get("limit") or query.args.get("offset"):
@@ -314,7 +328,11 @@ def _scope_of(query: exp.Query, key: tuple[str, ...]) -> tuple[tuple[str, ...], 
         if len(selects) > 1:
             raise Unprovable("a window in a set operation")
         columns = _partition_columns(ranked[0])
-    elif len(selects) == 1 and is_grouped(selects[0]) and any(not is_row_level(outputs(selects[0])[name]) for name in key):
+    elif (
+        len(selects) == 1
+        and is_grouped(selects[0])
+        and any(not is_row_level(outputs(selects[0])[name]) for name in key)
+    ):
         columns = _group_columns(selects[0])
     keys = []
     for select in selects:
@@ -351,9 +369,11 @@ def _provable(select: exp.Select) -> None:
                 _provable(branch)
 
 
-def _provable_subquery(node: exp.Expression, select: exp.Select) -> None:
+def _provable_subquery(node: exp.Expr, select: exp.Select) -> None:
     parent = node.parent
-    if isinstance(node, exp.Subquery) and not isinstance(parent, (exp.From, exp.Join, exp.In, exp.Exists, exp.SetOperation)):
+    if isinstance(node, exp.Subquery) and not isinstance(
+        parent, (exp.From, exp.Join, exp.In, exp.Exists, exp.SetOperation)
+    ):
         raise Unprovable("a scalar subquery")
     clause = node
     while clause.parent is not None and clause.parent is not select:
@@ -401,7 +421,9 @@ def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: 
                 problems.append(Problem(_where(model, root), fact, f"The models are {', '.join(sorted(models))}."))
             elif len(target.key) != 1 or target.history:
                 fact = f"{reference.table!r} cannot be referred to: its key is not one column, or it keeps history"
-                problems.append(Problem(_where(model, root), fact, "Refer to a dimension with a key of one column and no history."))
+                problems.append(
+                    Problem(_where(model, root), fact, "Refer to a dimension with a key of one column and no history.")
+                )
     return problems
 
 

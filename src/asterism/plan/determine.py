@@ -36,9 +36,15 @@ def determine(query: exp.Query, tables: Mapping[str, Table]) -> None:
     for node in query.walk():
         for kind, fact in _REFUSED.items():
             if isinstance(node, kind):
-                raise Refused(f"{fact}, so the table could not be kept current", _REMEDY.get(kind, "Derive it from the row's key."))
+                raise Refused(
+                    f"{fact}, so the table could not be kept current",
+                    _REMEDY.get(kind, "Derive it from the row's key."),
+                )
         if isinstance(node, exp.Anonymous) and node.name.lower() in _REFUSED_NAMES:
-            raise Refused(f"{node.name}() differs at every look, so the table could not be kept current", "Derive it from the row's key.")
+            raise Refused(
+                f"{node.name}() differs at every look, so the table could not be kept current",
+                "Derive it from the row's key.",
+            )
     for select in query.find_all(exp.Select):
         _break_ties(select, tables)
 
@@ -52,18 +58,27 @@ def _break_ties(select: exp.Select, tables: Mapping[str, Table]) -> None:
         by_rows = spec is not None and str(spec.args.get("kind")).upper() == "ROWS"
         if isinstance(function, _ORDERED_WINDOWS) or by_rows or isinstance(function, _ORDERED_AGGREGATES):
             _complete(window, _order_key(select, tables, function, grouped=is_grouped(select)))
-    for aggregate in [node for node in select.find_all(*_ORDERED_AGGREGATES) if node.find_ancestor(exp.Select) is select]:
+    for aggregate in [
+        node for node in select.find_all(*_ORDERED_AGGREGATES) if node.find_ancestor(exp.Select) is select
+    ]:
         if not in_window(aggregate, select):
             key = _order_key(select, tables, aggregate, grouped=False)
             order = aggregate.this if isinstance(aggregate.this, exp.Order) else None
             if isinstance(aggregate.this, exp.Distinct):
-                raise Refused(f"{aggregate.key}(distinct …) has no order", "Make the values distinct in a model of their own first.")
+                raise Refused(
+                    f"{aggregate.key}(distinct …) has no order",
+                    "Make the values distinct in a model of their own first.",
+                )
             if order is None:
                 order = exp.Order(this=aggregate.this.copy(), expressions=[])
                 aggregate.set("this", order)
             _append(order, key)
     limit = select.args.get("limit") or (select.args.get("distinct") and select.args["distinct"].args.get("on"))
-    if limit and not is_grouped(select) and not (select.args.get("distinct") and not select.args["distinct"].args.get("on")):
+    if (
+        limit
+        and not is_grouped(select)
+        and not (select.args.get("distinct") and not select.args["distinct"].args.get("on"))
+    ):
         order = select.args.get("order") or exp.Order(expressions=[])
         select.set("order", order)
         _append(order, _order_key(select, tables, limit, grouped=False))
@@ -73,7 +88,7 @@ def _break_ties(select: exp.Select, tables: Mapping[str, Table]) -> None:
         _append(order, [exp.column(name, quoted=True) for name in outputs(select)])
 
 
-def _complete(window: exp.Window, key: list[exp.Expression]) -> None:
+def _complete(window: exp.Window, key: list[exp.Expr]) -> None:
     order = window.args.get("order")
     if order is None:
         order = exp.Order(expressions=[])
@@ -81,14 +96,14 @@ def _complete(window: exp.Window, key: list[exp.Expression]) -> None:
     _append(order, key)
 
 
-def _append(order: exp.Order, key: list[exp.Expression]) -> None:
+def _append(order: exp.Order, key: list[exp.Expr]) -> None:
     present = {ordered.this.sql() for ordered in order.expressions}
     for column in key:
         if column.sql() not in present:
             order.append("expressions", exp.Ordered(this=column.copy(), nulls_first=False))
 
 
-def _order_key(select: exp.Select, tables: Mapping[str, Table], what: exp.Expression, *, grouped: bool) -> list[exp.Expression]:
+def _order_key(select: exp.Select, tables: Mapping[str, Table], what: exp.Expr, *, grouped: bool) -> list[exp.Expr]:
     """Expressions that tell any two rows of the select's FROM (or its groups) apart."""
     if grouped:
         group = select.args.get("group")
@@ -102,15 +117,15 @@ def _order_key(select: exp.Select, tables: Mapping[str, Table], what: exp.Expres
         ) from reason
 
 
-def row_key(from_items: list[Item], tables: Mapping[str, Table]) -> list[exp.Expression]:
+def row_key(from_items: list[Item], tables: Mapping[str, Table]) -> list[exp.Expr]:
     """Columns that identify a row of a FROM clause: the keys of all its items. Raises Unprovable where one has none."""
-    key: list[exp.Expression] = []
+    key: list[exp.Expr] = []
     for item in from_items:
         key += [exp.column(name, table=item.alias, quoted=True) for name in _key_columns(item.node, tables)]
     return key
 
 
-def _key_columns(node: exp.Expression, tables: Mapping[str, Table]) -> list[str]:
+def _key_columns(node: exp.Expr, tables: Mapping[str, Table]) -> list[str]:
     if is_leaf(node):
         return list(tables[table_name(node)].key)  # type: ignore[arg-type]
     query = node.this if isinstance(node, exp.Subquery) else None

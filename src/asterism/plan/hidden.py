@@ -73,7 +73,7 @@ def _key(select: exp.Select, tables: Mapping[str, Table]) -> tuple[str, ...]:
     return tuple(_ensure(select, part, f"_k{place}") for place, part in enumerate(parts))
 
 
-def _ensure(select: exp.Select, expression: exp.Expression, name: str) -> str:
+def _ensure(select: exp.Select, expression: exp.Expr, name: str) -> str:
     """The output column that holds `expression`, added as `name` where there is none."""
     text = expression.sql()
     for column, present in outputs(select).items():

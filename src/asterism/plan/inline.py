@@ -26,7 +26,12 @@ def inline(query: exp.Query) -> exp.Query:
 
 def _replace(query: exp.Query, ctes: dict[str, exp.Query]) -> exp.Query:
     for table in list(query.find_all(exp.Table)):
-        if not table.db and isinstance(table.this, exp.Identifier) and table.name in ctes and not table.meta.get("stored"):
+        if (
+            not table.db
+            and isinstance(table.this, exp.Identifier)
+            and table.name in ctes
+            and not table.meta.get("stored")
+        ):
             alias = table.alias_or_name
             derived = exp.Subquery(
                 this=ctes[table.name].copy(), alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))

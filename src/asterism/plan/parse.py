@@ -38,7 +38,9 @@ def parse(sql: str) -> exp.Query:
         fact = f"the SQL does not parse: {fact}{f', near {near!r}' if near else ''}"
         raise Refused(fact, "Correct the SQL; it is DuckDB's dialect.", int(first.get("line") or 1)) from error
     except TokenError as error:
-        raise Refused(f"the SQL does not parse: {error}", "Correct the SQL; look for an open quote or comment.") from error
+        raise Refused(
+            f"the SQL does not parse: {error}", "Correct the SQL; look for an open quote or comment."
+        ) from error
     if not statements:
         raise Refused("there is no SELECT", "Write one SELECT below the header.")
     if len(statements) > 1:

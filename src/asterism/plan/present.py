@@ -26,7 +26,8 @@ def present(query: exp.Query, changes: Changes) -> exp.Query | None:
     parts = [
         made
         for leaf in leaves(query)
-        if table_name(leaf) in changes and (made := _with(query, leaf.meta["leaf"], changes[table_name(leaf)])) is not None
+        if table_name(leaf) in changes
+        and (made := _with(query, leaf.meta["leaf"], changes[table_name(leaf)])) is not None
     ]
     if not parts:
         return None
@@ -36,7 +37,7 @@ def present(query: exp.Query, changes: Changes) -> exp.Query | None:
 def _with(query: exp.Query, leaf: int, delta: Delta) -> exp.Query | None:
     """The query with the new rows of one leaf in its place, and without the branches that it is not in."""
     query = query.copy()
-    node: exp.Expression = next(each for each in leaves(query) if each.meta.get("leaf") == leaf)
+    node: exp.Expr = next(each for each in leaves(query) if each.meta.get("leaf") == leaf)
     rows = exp.select("*").from_(exp.table_(*reversed(delta.after.split(".")), quoted=True))
     taken = rows.subquery(exp.to_identifier(node.alias_or_name, quoted=True))
     node.replace(taken)
@@ -59,9 +60,7 @@ def _with(query: exp.Query, leaf: int, delta: Delta) -> exp.Query | None:
     return query
 
 
-def _first(query: exp.Expression) -> exp.Select:
+def _first(query: exp.Expr) -> exp.Select:
     while not isinstance(query, exp.Select):
         query = query.left if isinstance(query, exp.SetOperation) else query.this
     return query
-
-

@@ -55,7 +55,7 @@ def sources(query: exp.Query) -> list[tuple[str, int]]:
 def _is_cte(table: exp.Table) -> bool:
     if table.db:
         return False
-    node: exp.Expression | None = table
+    node: exp.Expr | None = table
     while node is not None:
         with_ = node.args.get("with_")
         if with_ and any(cte.alias.lower() == table.name.lower() for cte in with_.expressions):
@@ -77,7 +77,11 @@ def _spell(query: exp.Query, tables: Iterable[Table]) -> None:
 def _known_tables(query: exp.Query, tables: Mapping[str, Table]) -> None:
     for name, line in sources(query):
         if name not in tables:
-            raise Refused(f"there is no table {name!r}", _close(name, tables) or "Pull it from a source, or write its model.", line)
+            raise Refused(
+                f"there is no table {name!r}",
+                _close(name, tables) or "Pull it from a source, or write its model.",
+                line,
+            )
 
 
 def _near(message: str, tables: Mapping[str, Table]) -> str:
@@ -85,7 +89,10 @@ def _near(message: str, tables: Mapping[str, Table]) -> str:
     if match is None:
         return "Correct the SQL; it is DuckDB's dialect."
     columns = {column for table in tables.values() for column in table.column_names}
-    return _close(match[1].strip('"').rpartition(".")[2].strip('"'), columns) or "Correct the name, or add the column to the table it should come from."
+    return (
+        _close(match[1].strip('"').rpartition(".")[2].strip('"'), columns)
+        or "Correct the name, or add the column to the table it should come from."
+    )
 
 
 def _close(name: str, known: Iterable[str]) -> str:
@@ -108,7 +115,7 @@ def _semi_joins(query: exp.Query) -> None:
             if join.kind.upper() in ("SEMI", "ANTI") and not join.method:
                 inner = exp.select("1").from_(join.this.copy()).where(join.args.get("on") or exp.true())
                 inner.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-                condition: exp.Expression = exp.Exists(this=inner)
+                condition: exp.Expr = exp.Exists(this=inner)
                 select.where(exp.Not(this=condition) if join.kind.upper() == "ANTI" else condition, copy=False)
                 join.pop()
 

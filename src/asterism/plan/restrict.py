@@ -18,7 +18,7 @@ class Scope:
     nullable: tuple[bool, ...]
 
 
-def restrict(query: exp.Query, keys: Sequence[Sequence[exp.Expression]], scope: Scope) -> exp.Query:
+def restrict(query: exp.Query, keys: Sequence[Sequence[exp.Expr]], scope: Scope) -> exp.Query:
     """A copy of `query` whose rows are those with a key in `scope`; `keys` holds each branch's key expressions.
 
     The scope is joined as deep as it can be, below every join and UNION ALL that its key comes through. Its rows are
@@ -30,7 +30,7 @@ def restrict(query: exp.Query, keys: Sequence[Sequence[exp.Expression]], scope: 
     return query
 
 
-def _restrict(select: exp.Select, key: list[exp.Expression], scope: Scope) -> None:
+def _restrict(select: exp.Select, key: list[exp.Expr], scope: Scope) -> None:
     read = {alias for each in key for alias in refs(each)}
     found = items(select)
     if len(read) == 1:
@@ -41,7 +41,7 @@ def _restrict(select: exp.Select, key: list[exp.Expression], scope: Scope) -> No
     select.append("joins", _join(key, scope))
 
 
-def _restricted(item: Item, key: list[exp.Expression], scope: Scope) -> exp.Expression:
+def _restricted(item: Item, key: list[exp.Expr], scope: Scope) -> exp.Expr:
     node = item.node
     if isinstance(node, exp.Subquery) and is_plain(node.this):
         inner = _keys_below(node.this, item.alias, key)
@@ -56,9 +56,9 @@ def _restricted(item: Item, key: list[exp.Expression], scope: Scope) -> exp.Expr
     return narrowed.subquery(exp.to_identifier(item.alias, quoted=True))
 
 
-def _keys_below(query: exp.Query, alias: str, key: list[exp.Expression]) -> list[list[exp.Expression]] | None:
+def _keys_below(query: exp.Query, alias: str, key: list[exp.Expr]) -> list[list[exp.Expr]] | None:
     """The key in terms of each branch of a derived table, or None where it cannot be said row by row."""
-    found: list[list[exp.Expression]] = []
+    found: list[list[exp.Expr]] = []
     names = list(outputs(branches(query)[0]))
     for branch in branches(query):
         values = dict(zip(names, (each.unalias() for each in branch.expressions), strict=True))
@@ -77,21 +77,23 @@ def _keys_below(query: exp.Query, alias: str, key: list[exp.Expression]) -> list
     return found
 
 
-def is_row_level(expression: exp.Expression) -> bool:
+def is_row_level(expression: exp.Expr) -> bool:
     """Whether an expression's value depends on one row alone."""
     if has_subquery(expression) or has_aggregate(expression) or expression.find(exp.Window):
         return False
     return not any(isinstance(node, (exp.Unnest, exp.Explode)) for node in expression.walk())
 
 
-def _join(key: list[exp.Expression], scope: Scope) -> exp.Join:
+def _join(key: list[exp.Expr], scope: Scope) -> exp.Join:
     return exp.Join(
         this=exp.table_(scope.table, alias="_s", quoted=True),
-        on=same_key(key, [exp.column(f"s{place}", table="_s", quoted=True) for place in range(len(key))], scope.nullable),
+        on=same_key(
+            key, [exp.column(f"s{place}", table="_s", quoted=True) for place in range(len(key))], scope.nullable
+        ),
     )
 
 
-def same_key(left: Sequence[exp.Expression], right: Sequence[exp.Expression], nullable: Sequence[bool]) -> exp.Expression:
+def same_key(left: Sequence[exp.Expr], right: Sequence[exp.Expr], nullable: Sequence[bool]) -> exp.Expr:
     """Equality of two keys, null-safe where a NULL can stand."""
     terms = [
         exp.Anonymous(this="_same", expressions=[one.copy(), other.copy()])
@@ -100,5 +102,3 @@ def same_key(left: Sequence[exp.Expression], right: Sequence[exp.Expression], nu
         for one, other, null in zip(left, right, nullable, strict=True)
     ]
     return exp.and_(*terms) if terms else exp.true()
-
-

@@ -53,7 +53,7 @@ def number_leaves(query: exp.Query) -> None:
         leaf.meta["leaf"] = number
 
 
-def scope(query: exp.Query, keys: Sequence[Sequence[exp.Expression]], changes: Changes) -> exp.Query | None:
+def scope(query: exp.Query, keys: Sequence[Sequence[exp.Expr]], changes: Changes) -> exp.Query | None:
     """A SELECT of the distinct keys (columns `s0`, `s1` …) that `changes` can touch, or None where nothing changed.
 
     `keys` holds, for each branch of `query`, its key expressions. Raises Unprovable.
@@ -69,7 +69,7 @@ def scope(query: exp.Query, keys: Sequence[Sequence[exp.Expression]], changes: C
     return exp.select("*").distinct().from_(_union_all(parts).subquery("_scope"))
 
 
-def touched(select: exp.Select, leaf: int, changes: Changes, wanted: Sequence[exp.Expression]) -> list[exp.Select]:
+def touched(select: exp.Select, leaf: int, changes: Changes, wanted: Sequence[exp.Expr]) -> list[exp.Select]:
     """SELECTs of `wanted` over the rows that a change of one leaf can add to `select`'s FROM and WHERE or take away."""
     from_items = items(select)
     for place, item in enumerate(from_items):
@@ -77,11 +77,14 @@ def touched(select: exp.Select, leaf: int, changes: Changes, wanted: Sequence[ex
             changed = _changed(item, leaf, changes)
             shows = item.optional and _is_read(item, from_items, _where(select), wanted)
             sides = (False, True) if shows else (False,)
-            return [_Builder(from_items, _where(select), changes, wanted).build(place, changed, unmatched=side) for side in sides]
+            return [
+                _Builder(from_items, _where(select), changes, wanted).build(place, changed, unmatched=side)
+                for side in sides
+            ]
     return _touched_by_predicate(select, leaf, changes, wanted)
 
 
-def _is_read(item: Item, others: Sequence[Item], conditions: Iterable[exp.Expression], wanted: Iterable[exp.Expression]) -> bool:
+def _is_read(item: Item, others: Sequence[Item], conditions: Iterable[exp.Expr], wanted: Iterable[exp.Expr]) -> bool:
     """Whether an item's columns show anywhere but in its own join: if not, its NULLs show nothing either."""
     joins = [each.on for each in others if each is not item and each.on is not None]
     if any(item.alias in each.lateral for each in others):
@@ -90,7 +93,7 @@ def _is_read(item: Item, others: Sequence[Item], conditions: Iterable[exp.Expres
 
 
 def _touched_by_predicate(
-    select: exp.Select, leaf: int, changes: Changes, wanted: Sequence[exp.Expression]
+    select: exp.Select, leaf: int, changes: Changes, wanted: Sequence[exp.Expr]
 ) -> list[exp.Select]:
     predicate = _predicate(select, leaf)
     inner = predicate.args["query"].unnest() if isinstance(predicate, exp.In) else predicate.this.unnest()
@@ -119,13 +122,13 @@ def _touched_by_predicate(
     return [*touched(joined, leaf, changes, wanted), *extra]
 
 
-def _touched_by_null(  # noqa: PLR0913  the parts of one rule
+def _touched_by_null(
     select: exp.Select,
     predicate: exp.In,
     inner: exp.Select,
     leaf: int,
     changes: Changes,
-    wanted: Sequence[exp.Expression],
+    wanted: Sequence[exp.Expr],
 ) -> list[exp.Select]:
     """`x NOT IN (…)` also turns on a NULL among the values, for every row, and on there being any, where x is NULL."""
     inside = {item.alias for item in items(inner)}
@@ -135,7 +138,9 @@ def _touched_by_null(  # noqa: PLR0913  the parts of one rule
     value = exp.alias_(inner.expressions[0].unalias().copy(), "v", quoted=True)
     nulls = exp.select("1").from_(_union_all(touched(inner, leaf, changes, [value])).subquery("_nulls"))
     nulls = nulls.where(exp.Is(this=exp.column("v", table="_nulls", quoted=True), expression=exp.null()))
-    builder = _Builder(items(select), [*_where(select), exp.Is(this=predicate.this.copy(), expression=exp.null())], changes, wanted)
+    builder = _Builder(
+        items(select), [*_where(select), exp.Is(this=predicate.this.copy(), expression=exp.null())], changes, wanted
+    )
     return [every.where(exp.Exists(this=nulls)), builder.build(None, None)]
 
 
@@ -145,12 +150,12 @@ def _predicate(select: exp.Select, leaf: int) -> exp.Exists | exp.In:
     for place in places:
         for found in place.find_all(exp.Exists, exp.In, bfs=True) if place is not None else ():
             query = found.args.get("query") if isinstance(found, exp.In) else found.this
-            if isinstance(query, exp.Expression) and _holds(query, leaf):
+            if isinstance(query, exp.Expr) and _holds(query, leaf):
                 return found
     raise Unprovable("a subquery outside of FROM, WHERE … IN and WHERE … EXISTS")
 
 
-def versions(node: exp.Expression, changes: Changes) -> exp.Expression:
+def versions(node: exp.Expr, changes: Changes) -> exp.Expr:
     """A FROM entry with its rows of both states."""
     if is_leaf(node):
         delta = changes.get(table_name(node))  # type: ignore[arg-type]
@@ -187,9 +192,9 @@ class _Builder:
     """Puts a SELECT together again, with what a scope needs of it."""
 
     items: Sequence[Item]
-    conditions: Sequence[exp.Expression]
+    conditions: Sequence[exp.Expr]
     changes: Changes
-    wanted: Sequence[exp.Expression]
+    wanted: Sequence[exp.Expr]
 
     def build(self, target: int | None, changed: exp.Query | None, *, unmatched: bool = False) -> exp.Select:
         """`target` is the item that `changed` replaces; `unmatched` asks for its matched rows with its columns NULL."""
@@ -197,7 +202,7 @@ class _Builder:
             raise Unprovable("a subquery among the columns of a derived table, or in the key")
         kept = self._kept(target)
         select = exp.select(*(each.copy() for each in self.wanted))
-        loose: list[exp.Expression] = []
+        loose: list[exp.Expr] = []
         for place, item in enumerate(self.items):
             if item.alias not in kept:
                 continue
@@ -206,15 +211,21 @@ class _Builder:
                 assert changed is not None
                 if unmatched:
                     twin = f"{item.alias}__m"
-                    select = _join(select, changed.subquery(_quoted(twin)), [_rename(each, item.alias, twin) for each in on], loose)
+                    select = _join(
+                        select, changed.subquery(_quoted(twin)), [_rename(each, item.alias, twin) for each in on], loose
+                    )
                     empty = exp.select("*").from_(changed.copy().subquery("_e")).where(exp.false())
-                    select = select.join(empty.subquery(_quoted(item.alias)), on=exp.false(), join_type="left", copy=False)
+                    select = select.join(
+                        empty.subquery(_quoted(item.alias)), on=exp.false(), join_type="left", copy=False
+                    )
                 else:
                     select = _join(select, changed.subquery(_quoted(item.alias)), on, loose)
             elif item.optional and _is_changed(item.node, self.changes):
                 select = _with_and_without(select, item, versions(item.node, self.changes))
             elif item.optional:
-                select = select.join(item.node.copy(), on=item.on.copy() if item.on else exp.true(), join_type="left", copy=False)
+                select = select.join(
+                    item.node.copy(), on=item.on.copy() if item.on else exp.true(), join_type="left", copy=False
+                )
             else:
                 select = _join(select, versions(item.node, self.changes), on, loose)
         for condition in (*self.conditions, *loose):
@@ -258,7 +269,7 @@ class _Builder:
         return len(groups)
 
 
-def _join(select: exp.Select, node: exp.Expression, on: list[exp.Expression], loose: list[exp.Expression]) -> exp.Select:
+def _join(select: exp.Select, node: exp.Expr, on: list[exp.Expr], loose: list[exp.Expr]) -> exp.Select:
     """Inner-join `node`; where it comes first, its conditions wait in `loose` for WHERE."""
     if not select.args.get("from_"):
         loose += on
@@ -268,7 +279,7 @@ def _join(select: exp.Select, node: exp.Expression, on: list[exp.Expression], lo
     return select.join(node, join_type="cross", copy=False)
 
 
-def _with_and_without(select: exp.Select, item: Item, node: exp.Expression) -> exp.Select:
+def _with_and_without(select: exp.Select, item: Item, node: exp.Expr) -> exp.Select:
     """Left-join an item so that each row stands once with its matches and once with NULL."""
     switch = f"{item.alias}__d"
     both = exp.values([(True,), (False,)], alias=switch, columns=["keep"])
@@ -281,32 +292,33 @@ def _with_and_without(select: exp.Select, item: Item, node: exp.Expression) -> e
     return select.join(marked.subquery(_quoted(item.alias)), on=on, join_type="left", copy=False)
 
 
-def _with_alias(node: exp.Expression, alias: str) -> exp.Expression:
+def _with_alias(node: exp.Expr, alias: str) -> exp.Expr:
     node = node.copy()
     node.set("alias", exp.TableAlias(this=_quoted(alias)))
     return node
 
 
-def _where(select: exp.Select) -> list[exp.Expression]:
+def _where(select: exp.Select) -> list[exp.Expr]:
     where = select.args.get("where")
     return list(conjuncts(where.this)) if where is not None else []
 
 
-def _holds(node: exp.Expression, leaf: int) -> bool:
+def _holds(node: exp.Expr, leaf: int) -> bool:
     return any(each.meta.get("leaf") == leaf for each in leaves(node))
 
 
-def _is_changed(node: exp.Expression, changes: Changes) -> bool:
+def _is_changed(node: exp.Expr, changes: Changes) -> bool:
     return any(table_name(each) in changes for each in leaves(node))
 
 
-def _named(select: exp.Select, names: Iterable[str]) -> list[exp.Expression]:
+def _named(select: exp.Select, names: Iterable[str]) -> list[exp.Expr]:
     return [
-        exp.alias_(each.unalias().copy(), name, quoted=True) for each, name in zip(select.expressions, names, strict=True)
+        exp.alias_(each.unalias().copy(), name, quoted=True)
+        for each, name in zip(select.expressions, names, strict=True)
     ]
 
 
-def _rename(node: exp.Expression, old: str, new: str) -> exp.Expression:
+def _rename(node: exp.Expr, old: str, new: str) -> exp.Expr:
     node = node.copy()
     for column in node.find_all(exp.Column):
         if column.table == old:
@@ -328,5 +340,3 @@ def _quoted(name: str) -> exp.Identifier:
 
 def _union_all(parts: Sequence[exp.Query]) -> exp.Query:
     return exp.union(*parts, distinct=False, copy=False) if len(parts) > 1 else parts[0]
-
-

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 
-def translate(statement: exp.Expression | str, dialect: str) -> str:
+def translate(statement: exp.Expr | str, dialect: str) -> str:
     """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2` …"""
     if isinstance(statement, str):
         lowered = statement.lower()
@@ -23,7 +23,7 @@ def _translate_text(statement: str, dialect: str) -> str:
     return _generate(sqlglot.parse_one(statement, read="duckdb"), dialect)
 
 
-def _generate(tree: exp.Expression, dialect: str) -> str:
+def _generate(tree: exp.Expr, dialect: str) -> str:
     rules = _RULES.get(dialect, {})
     holder = exp.Paren(this=tree)
     for node in reversed(list(holder.walk(bfs=True))):
@@ -38,12 +38,14 @@ def _generate(tree: exp.Expression, dialect: str) -> str:
     return holder.this.sql(dialect=dialect, identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
-def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expression:
+def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
     parts = []
     for argument in call.expressions:
         text = f"CAST({argument.sql(dialect=dialect, identify=True)} AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'})"
-        parts.append(f"COALESCE(CAST(LENGTH({text}) AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'}) || ':' || {text}, '-')")
+        parts.append(
+            f"COALESCE(CAST(LENGTH({text}) AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'}) || ':' || {text}, '-')"
+        )
     digest = f"SUBSTR(MD5({' || '.join(parts)}), 1, 16)"
     if dialect == "duckdb":
         sql = f"CAST(CAST('0x' || {digest} AS UBIGINT) & 9223372036854775807 AS BIGINT)"
@@ -52,7 +54,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expression:
     return Verbatim(this=sql)
 
 
-def _same(call: exp.Anonymous, dialect: str) -> exp.Expression:
+def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL plans IS NOT DISTINCT FROM as a nested loop."""
     one, other = call.expressions
     if dialect != "postgres":
@@ -67,21 +69,23 @@ class Verbatim(exp.Expression):
     arg_types = {"this": True}  # noqa: RUF012  sqlglot's own way to declare arguments
 
 
-def _verbatim(_: object, node: exp.Expression) -> str:
+def _verbatim(_: object, node: exp.Expr) -> str:
     return str(node.this)
 
 
-def _try_cast(node: exp.Expression) -> exp.Expression:
+def _try_cast(node: exp.Expr) -> exp.Expr:
     value = node.this.sql("postgres", identify=True)
     kind = node.args["to"].sql("postgres")
-    return Verbatim(this=f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
+    return Verbatim(
+        this=f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END"
+    )
 
 
-def _first(node: exp.Expression) -> exp.Expression:
+def _first(node: exp.Expr) -> exp.Expr:
     return Verbatim(this=f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
 
 
-def _parameter(node: exp.Expression) -> exp.Expression:
+def _parameter(node: exp.Expr) -> exp.Expr:
     return Verbatim(this=f"${node.name}")
 
 
@@ -94,31 +98,31 @@ _POSTGRES_FUNCTIONS: dict[str, str] = {
 }
 
 
-def _function(name: str) -> Callable[[exp.Expression], exp.Expression]:
+def _function(name: str) -> Callable[[exp.Expr], exp.Expr]:
     template = _POSTGRES_FUNCTIONS[name]
 
-    def rule(node: exp.Expression) -> exp.Expression:
+    def rule(node: exp.Expr) -> exp.Expr:
         return Verbatim(this=template.format(node.this.sql("postgres", identify=True)))
 
     return rule
 
 
-def _anonymous(node: exp.Expression) -> exp.Expression:
+def _anonymous(node: exp.Expr) -> exp.Expr:
     template = _POSTGRES_FUNCTIONS.get(node.name.lower())
     if template is None:
         return node
     return Verbatim(this=template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
 
 
-def _extract(node: exp.Expression) -> exp.Expression:
+def _extract(node: exp.Expr) -> exp.Expr:
     """DuckDB's date parts are integers, PostgreSQL's are numeric."""
     if isinstance(node.parent, exp.Cast):
         return node
     return exp.cast(node.copy(), "BIGINT")
 
 
-def _part(part: str) -> Callable[[exp.Expression], exp.Expression]:
-    def rule(node: exp.Expression) -> exp.Expression:
+def _part(part: str) -> Callable[[exp.Expr], exp.Expr]:
+    def rule(node: exp.Expr) -> exp.Expr:
         return Verbatim(this=f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
 
     return rule
@@ -135,13 +139,13 @@ _TYPES = {
 }
 
 
-def _type(node: exp.Expression) -> exp.Expression:
+def _type(node: exp.Expr) -> exp.Expr:
     name = _TYPES.get(getattr(node.this, "value", str(node.this)))
     return exp.DataType.build(name, dialect="postgres") if name else node
 
 
-_Rule = Callable[[exp.Expression], exp.Expression]
-_RULES: dict[str, dict[type[exp.Expression], _Rule]] = {
+_Rule = Callable[[exp.Expr], exp.Expr]
+_RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
     "postgres": {
         exp.TryCast: _try_cast,
         exp.First: _first,

@@ -17,9 +17,9 @@ class Item:
     """One entry of a FROM clause. `optional` is the right side of a LEFT JOIN; `lateral` names earlier items it reads."""
 
     alias: str
-    node: exp.Expression
+    node: exp.Expr
     optional: bool
-    on: exp.Expression | None
+    on: exp.Expr | None
     lateral: frozenset[str]
 
 
@@ -42,9 +42,11 @@ def items(select: exp.Select) -> list[Item]:
     return found
 
 
-def _item(node: exp.Expression, *, optional: bool, on: exp.Expression | None) -> Item:
+def _item(node: exp.Expr, *, optional: bool, on: exp.Expr | None) -> Item:
     if isinstance(node, exp.Lateral) or node.args.get("sample") or node.args.get("pivots"):
-        raise Unprovable(f"{type(node).__name__.upper() if isinstance(node, exp.Lateral) else 'SAMPLE or PIVOT'} in FROM")
+        raise Unprovable(
+            f"{type(node).__name__.upper() if isinstance(node, exp.Lateral) else 'SAMPLE or PIVOT'} in FROM"
+        )
     if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Query):
         raise Unprovable("a join in parentheses")
     if isinstance(node, exp.Table) and node.args.get("joins"):
@@ -53,12 +55,12 @@ def _item(node: exp.Expression, *, optional: bool, on: exp.Expression | None) ->
     return Item(node.alias_or_name, node, optional, on, lateral)
 
 
-def is_leaf(node: exp.Expression) -> bool:
+def is_leaf(node: exp.Expr) -> bool:
     """Whether the node is a stored table (not a function in FROM)."""
     return isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)
 
 
-def leaves(node: exp.Expression) -> list[exp.Table]:
+def leaves(node: exp.Expr) -> list[exp.Table]:
     """Every occurrence of a stored table, in the order of the text; CTEs are inlined by now."""
     return [table for table in node.find_all(exp.Table, bfs=False) if is_leaf(table)]
 
@@ -68,12 +70,12 @@ def table_name(table: exp.Table) -> str:
     return f"{table.db}.{table.name}" if table.db else str(table.name)
 
 
-def refs(node: exp.Expression) -> frozenset[str]:
+def refs(node: exp.Expr) -> frozenset[str]:
     """The aliases that an expression reads."""
     return frozenset(column.table for column in node.find_all(exp.Column))
 
 
-def conjuncts(node: exp.Expression | None) -> Iterator[exp.Expression]:
+def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
     """The terms of a condition that AND joins."""
     if node is None:
         return
@@ -85,17 +87,17 @@ def conjuncts(node: exp.Expression | None) -> Iterator[exp.Expression]:
         yield node
 
 
-def has_subquery(node: exp.Expression) -> bool:
+def has_subquery(node: exp.Expr) -> bool:
     """Whether a query stands somewhere inside an expression."""
     return node.find(exp.Query) is not None
 
 
-def has_aggregate(node: exp.Expression) -> bool:
+def has_aggregate(node: exp.Expr) -> bool:
     """Whether an expression aggregates rows (a window's own function does not count)."""
     return any(not in_window(found, node) for found in node.find_all(exp.AggFunc))
 
 
-def in_window(node: exp.Expression, top: exp.Expression) -> bool:
+def in_window(node: exp.Expr, top: exp.Expr) -> bool:
     """Whether `node` is the function that a window below or at `top` evaluates."""
     while node is not top and node.parent is not None:
         parent = node.parent
@@ -120,7 +122,7 @@ def is_grouped(select: exp.Select) -> bool:
     return any(has_aggregate(projection) for projection in select.expressions)
 
 
-def is_plain(query: exp.Expression) -> bool:
+def is_plain(query: exp.Expr) -> bool:
     """Select, project, join, filter and UNION ALL only: a row of it depends on one row of each input."""
     if isinstance(query, exp.Union):
         return not query.args.get("distinct") and not _cut(query) and is_plain(query.left) and is_plain(query.right)
@@ -135,11 +137,11 @@ def is_plain(query: exp.Expression) -> bool:
     )
 
 
-def _cut(query: exp.Expression) -> bool:
+def _cut(query: exp.Expr) -> bool:
     return bool(query.args.get("limit") or query.args.get("offset"))
 
 
-def branches(query: exp.Expression) -> list[exp.Select]:
+def branches(query: exp.Expr) -> list[exp.Select]:
     """The SELECTs that set operations put together, from left to right."""
     if isinstance(query, exp.Subquery):
         return branches(query.this)
@@ -150,6 +152,6 @@ def branches(query: exp.Expression) -> list[exp.Select]:
     raise Unprovable(f"a {type(query).__name__.upper()} query")
 
 
-def outputs(select: exp.Select) -> dict[str, exp.Expression]:
+def outputs(select: exp.Select) -> dict[str, exp.Expr]:
     """Each output column's expression, by its name."""
     return {projection.alias_or_name: projection.unalias() for projection in select.expressions}

@@ -49,8 +49,12 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
 
 def _read_only(tree: exp.Query, subject: str) -> None:
     for node in tree.walk():
-        if isinstance(node, (exp.Insert, exp.Update, exp.Delete, exp.Into, exp.Command, exp.Copy, exp.DDL)) and not isinstance(node, exp.Query):
-            raise UsageError(subject, f"it would {node.key}", "Ask with one SELECT; data comes in by sources and models.")
+        if isinstance(
+            node, (exp.Insert, exp.Update, exp.Delete, exp.Into, exp.Command, exp.Copy, exp.DDL)
+        ) and not isinstance(node, exp.Query):
+            raise UsageError(
+                subject, f"it would {node.key}", "Ask with one SELECT; data comes in by sources and models."
+            )
 
 
 def _bind(tree: exp.Query, declared: Sequence[Parameter], values: dict[str, str], subject: str) -> list[Any]:
@@ -67,10 +71,16 @@ def _bind(tree: exp.Query, declared: Sequence[Parameter], values: dict[str, str]
         name = node.name
         parameter = known.get(name)
         if parameter is None:
-            raise UsageError(subject, f"the parameter ${name} is not declared", f"Add `-- param: {name} TYPE` to the query's header.")
+            raise UsageError(
+                subject, f"the parameter ${name} is not declared", f"Add `-- param: {name} TYPE` to the query's header."
+            )
         if name not in values:
             if parameter.default is None:
-                raise UsageError(subject, f"the parameter {name!r} is missing", f"Give it with `--param {name}=…` ({parameter.type}).")
+                raise UsageError(
+                    subject,
+                    f"the parameter {name!r} is missing",
+                    f"Give it with `--param {name}=…` ({parameter.type}).",
+                )
             node.replace(exp.cast(parse(f"SELECT {parameter.default}").selects[0], parameter.type, dialect="duckdb"))
             continue
         if name not in numbers:
@@ -88,5 +98,9 @@ def _value(text: str, parameter: Parameter, subject: str) -> str:
     }  # fmt: skip
     pattern = patterns.get(parameter.type.lower())
     if pattern is not None and not re.fullmatch(pattern, text.strip()):
-        raise UsageError(subject, f"{text!r} is not a {parameter.type.upper()}, as the parameter {parameter.name!r} must be", f"Give it with `--param {parameter.name}=…`.")
+        raise UsageError(
+            subject,
+            f"{text!r} is not a {parameter.type.upper()}, as the parameter {parameter.name!r} must be",
+            f"Give it with `--param {parameter.name}=…`.",
+        )
     return text

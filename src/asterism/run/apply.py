@@ -95,7 +95,9 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
 def same_key(key: Sequence[str], left: str, right: str, nullable: Sequence[bool]) -> str:
     """SQL that compares two rows' keys, null-safe where a NULL can stand."""
     terms = [
-        f"_same({left}.{quote(name)}, {right}.{quote(name)})" if null else f"{left}.{quote(name)} = {right}.{quote(name)}"
+        f"_same({left}.{quote(name)}, {right}.{quote(name)})"
+        if null
+        else f"{left}.{quote(name)} = {right}.{quote(name)}"
         for name, null in zip(key, nullable, strict=True)
     ]
     return " AND ".join(terms) or "true"
@@ -162,8 +164,11 @@ def referred_keys(target: Target, among: str) -> str:
 
 def _refuse_duplicates(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> None:
     key = listed(target.key) or "1"
-    twice = session.rows(f"SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1" if target.key else
-                         f"SELECT 1 FROM {quote(plus)} HAVING count(*) > 1")
+    twice = session.rows(
+        f"SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+        if target.key
+        else f"SELECT 1 FROM {quote(plus)} HAVING count(*) > 1"
+    )
     if not twice:
         removed = f"EXISTS (SELECT 1 FROM {quote(minus)} AS m WHERE {same_key(target.key, 'm', 't', nullable)})"
         twice = session.rows(
@@ -178,10 +183,12 @@ def _refuse_duplicates(session: Session, target: Target, minus: str, plus: str, 
 def duplicate(target: Target, values: Sequence[object]) -> ModelError:
     """The error of a violated key, with one key that occurs twice."""
     said = ", ".join(f"{name} = {value!r}" for name, value in zip(target.key, values, strict=False))
-    return ModelError(target.name, f"two rows have the key {said}", "Correct the joins, or name a finer key in `-- key:`.")
+    return ModelError(
+        target.name, f"two rows have the key {said}", "Correct the joins, or name a finer key in `-- key:`."
+    )
 
 
-def _replace_versions(  # noqa: PLR0913  the parts of one change
+def _replace_versions(
     session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool], moment: datetime
 ) -> Delta:
     """Close the versions of the rows that are no longer, open one for each that is new."""
@@ -205,7 +212,9 @@ def _replace_versions(  # noqa: PLR0913  the parts of one change
     ) or session.rows(f"SELECT {quote(target.record)} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1 LIMIT 1")
     if taken:
         raise ModelError(
-            target.name, f"two versions have the surrogate key {taken[0][0]}", "Report this: two different keys have one md5."
+            target.name,
+            f"two versions have the surrogate key {taken[0][0]}",
+            "Report this: two different keys have one md5.",
         )
     session.execute(f"INSERT INTO {stored} ({names}) SELECT {names} FROM {quote(after)}")
     return Delta(before, after)

@@ -45,7 +45,9 @@ def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Comm
     def work(held: dict[str, str]) -> Committed:
         current = warehouse.ledger.position(manifest.source)
         if current is not None and current.seq != manifest.seq:
-            raise LockedError(manifest.source, "another process has pulled it meanwhile", "Run one Asterism at a time on a stage.")
+            raise LockedError(
+                manifest.source, "another process has pulled it meanwhile", "Run one Asterism at a time on a stage."
+            )
         return replay(warehouse, manifest, position, held)
 
     return holding(warehouse, work)
@@ -61,7 +63,9 @@ def holding(warehouse: Warehouse, work: Callable[[dict[str, str]], Committed]) -
                 done = work(held)
         except Broken as broken:
             if broken.model in held:
-                raise EngineError(broken.model, broken.error, "Report this: it failed although it was held.") from broken
+                raise EngineError(
+                    broken.model, broken.error, "Report this: it failed although it was held."
+                ) from broken
             held[broken.model] = broken.error
         else:
             return replace(done, seconds=perf_counter() - started)
@@ -85,7 +89,15 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         removed, added = removed + applied.removed, added + applied.added
         if applied.delta is not None:
             changes[shape.name] = applied.delta
-        values = [shape.name, landed.object or "", landed.rows, landed.deletions, applied.removed, applied.added, manifest.polled_at]
+        values = [
+            shape.name,
+            landed.object or "",
+            landed.rows,
+            landed.deletions,
+            applied.removed,
+            applied.added,
+            manifest.polled_at,
+        ]
         warehouse.ledger.batch(manifest.source, manifest.seq, values)
     before = warehouse.ledger.position(manifest.source)
     if manifest.complete and before is not None and before.loading:
@@ -97,8 +109,13 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     return done
 
 
-def _refresh(  # noqa: PLR0913  what a refresh is made of
-    warehouse: Warehouse, moment: datetime, changes: dict[str, Delta], totals: set[str], held: dict[str, str], done: Committed
+def _refresh(
+    warehouse: Warehouse,
+    moment: datetime,
+    changes: dict[str, Delta],
+    totals: set[str],
+    held: dict[str, str],
+    done: Committed,
 ) -> Committed:
     compiled = warehouse.compiled(warehouse.raw_tables().values())
     work = Refresh(warehouse.session, warehouse.ledger, compiled, moment, changes, totals, held)
@@ -126,7 +143,9 @@ def _problems(warehouse: Warehouse, work: Refresh) -> dict[str, ModelState]:
         if any(plan.table.name == model.name for plan in work.compiled.plans):
             continue
         facts = [problem.fact for problem in work.compiled.problems if problem.where.startswith(str(model.path))]
-        found[model.name] = ModelState("", "held", facts[0] if facts else "waits for a model that is wrong", None, None, None)
+        found[model.name] = ModelState(
+            "", "held", facts[0] if facts else "waits for a model that is wrong", None, None, None
+        )
     return found
 
 
@@ -165,7 +184,9 @@ def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:
         return True
     if known.key != shape.key:
         raise SourceError(
-            shape.name, f"its key was {', '.join(known.key)} and is {', '.join(shape.key)}", "Reset the stage, and load it afresh."
+            shape.name,
+            f"its key was {', '.join(known.key)} and is {', '.join(shape.key)}",
+            "Reset the stage, and load it afresh.",
         )
     changed = _reshape(session, shape, {column.name: column for column in known.columns})
     if changed:

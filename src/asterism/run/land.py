@@ -103,5 +103,7 @@ class Landing:
             try:
                 found.append(msgspec.json.decode(self._lake.get(key), type=Manifest))
             except (msgspec.DecodeError, json.JSONDecodeError) as error:
-                raise LakeError(key, f"the manifest cannot be read: {error}", "Restore the object from a backup.") from error
+                raise LakeError(
+                    key, f"the manifest cannot be read: {error}", "Restore the object from a backup."
+                ) from error
         return sorted(found, key=lambda manifest: manifest.seq)

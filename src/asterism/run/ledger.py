@@ -88,7 +88,9 @@ class Ledger:
         columns = self._session.engine.columns("_asterism.version")
         version = self._session.rows("SELECT max(version) FROM _asterism.version")[0][0] if columns else 0
         if version > len(_VERSIONS):
-            raise EngineError("the ledger", f"it has version {version}, this Asterism knows {len(_VERSIONS)}", "Upgrade Asterism.")
+            raise EngineError(
+                "the ledger", f"it has version {version}, this Asterism knows {len(_VERSIONS)}", "Upgrade Asterism."
+            )
         if columns and version == len(_VERSIONS):
             return
         with self._session.engine.transaction():
@@ -127,7 +129,8 @@ class Ledger:
     def batch(self, source: str, seq: int, values: Sequence[Any]) -> None:
         """Note one table of a batch: table, object, rows, deletions, removed, added, polled_at."""
         self._session.execute(
-            "INSERT INTO _asterism.batches VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", [source, seq, *values, now()]
+            "INSERT INTO _asterism.batches VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            [source, seq, *values, now()],
         )
 
     def raw_keys(self) -> dict[str, tuple[str, ...]]:

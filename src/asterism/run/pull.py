@@ -114,7 +114,17 @@ def _step(warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bo
     seconds = perf_counter() - started
     if rows or deletions or done.held:
         warehouse.ledger.note_run(
-            Run(uuid.uuid4().hex, "pull", name, now(), seconds, "ok", done.removed, done.added, "; ".join(f"{m}: {e}" for m, e in done.held))
+            Run(
+                uuid.uuid4().hex,
+                "pull",
+                name,
+                now(),
+                seconds,
+                "ok",
+                done.removed,
+                done.added,
+                "; ".join(f"{m}: {e}" for m, e in done.held),
+            )
         )
     return Pulled(
         name, rows, deletions, done.removed, done.added, done.refreshed, done.held, (*answer.notices, *done.notices),
@@ -126,7 +136,7 @@ def _outline(answer: Answer) -> tuple[datetime, bool]:
     return answer.polled_at, answer.complete
 
 
-def _commit(  # noqa: PLR0913  what a commit is made of
+def _commit(
     warehouse: Warehouse, name: str, position: Position, following: Position, polled: tuple[datetime, bool],
     tables: tuple[LandedTable, ...],
 ) -> Committed:  # fmt: skip

@@ -29,7 +29,9 @@ def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progres
         for number, manifest in enumerate(manifests):
             progress("rebuilding", number, len(manifests))
             if warehouse.ledger.position(manifest.source) is None:
-                warehouse.ledger.move(manifest.source, Position(0, {}, loading=True, polled_at=manifest.polled_at, reconciled_at=None))
+                warehouse.ledger.move(
+                    manifest.source, Position(0, {}, loading=True, polled_at=manifest.polled_at, reconciled_at=None)
+                )
             position = Position(manifest.seq + 1, manifest.cursor, not manifest.complete, manifest.polled_at, None)
             done = replay(warehouse, manifest, position, held)
             warehouse.session.tidy()
@@ -43,7 +45,9 @@ def _whole(landing: Landing, source: str) -> list[Manifest]:
     manifests = landing.manifests(source)
     for expected, manifest in enumerate(manifests):
         if manifest.seq != expected:
-            raise LakeError(f"raw/{source}", f"batch {expected} is missing", "Restore it from a backup, or reset and load afresh.")
+            raise LakeError(
+                f"raw/{source}", f"batch {expected} is missing", "Restore it from a backup, or reset and load afresh."
+            )
     return manifests
 
 

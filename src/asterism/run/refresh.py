@@ -105,7 +105,9 @@ class Refresh:
             return True
         if plan.unit is not None and (state.ticked_at is None or state.ticked_at < clock.tick(self.moment, plan.unit)):
             return True
-        return bool(plan.inputs & self.totals) or (plan.full_because is not None and bool(plan.inputs & self.changes.keys()))
+        return bool(plan.inputs & self.totals) or (
+            plan.full_because is not None and bool(plan.inputs & self.changes.keys())
+        )
 
     def _one(self, plan: Plan, state: ModelState | None, *, total: bool) -> None:
         started = perf_counter()
@@ -167,9 +169,13 @@ class Refresh:
         query = plan.full_sql(tick, self._dialect)
         present = self.session.engine.columns(plan.table.name)
         shape = self.session.keep(f"SELECT * FROM ({query}) AS q LIMIT 0", native=True)
-        wanted = tuple(column for column in self.session.engine.columns(shape) if column.name in plan.table.column_names)
+        wanted = tuple(
+            column for column in self.session.engine.columns(shape) if column.name in plan.table.column_names
+        )
         own = own_columns(plan, present)
-        if present and [(column.name, column.type) for column in own] != [(column.name, column.type) for column in wanted]:
+        if present and [(column.name, column.type) for column in own] != [
+            (column.name, column.type) for column in wanted
+        ]:
             if plan.model is None or plan.model.history is None:
                 self.session.execute(f"DROP TABLE {quote(plan.table.name)}{self._cascade()}")
                 present = ()
@@ -247,7 +253,9 @@ class Refresh:
 
     def _refer(self) -> None:
         """Add the foreign keys that are missing; where a row refers to nothing, say so and go on without."""
-        schema = "SELECT constraint_name FROM information_schema.table_constraints WHERE constraint_type = 'FOREIGN KEY'"
+        schema = (
+            "SELECT constraint_name FROM information_schema.table_constraints WHERE constraint_type = 'FOREIGN KEY'"
+        )
         present = {row[0] for row in self.session.rows(schema)}
         standing = {plan.table.name for plan in self.compiled.plans if self.session.engine.columns(plan.table.name)}
         for model in self._models():
@@ -261,7 +269,9 @@ class Refresh:
                     f"(SELECT 1 FROM {quote(each.table)} AS d WHERE d.{quote(target.key[0])} = f.{quote(each.column)})"
                 )[0][0]
                 if orphans:
-                    self.notices.append(f"{model.name}.{each.column}: {orphans} rows refer to no row of {each.table}; no foreign key")
+                    self.notices.append(
+                        f"{model.name}.{each.column}: {orphans} rows refer to no row of {each.table}; no foreign key"
+                    )
                     continue
                 self.session.engine.execute(
                     f"ALTER TABLE {quote(model.name)} ADD CONSTRAINT {quote(name)} FOREIGN KEY ({quote(each.column)}) "
@@ -275,7 +285,9 @@ class Refresh:
             added = self._insert(plan.table.name, query, target.columns)
         else:
             when = f"TIMESTAMP '{self.moment.isoformat(sep=' ')}'"
-            record = translate(f"SELECT surrogate_key({listed(target.key)}, {when})", self._dialect).removeprefix("SELECT ")
+            record = translate(f"SELECT surrogate_key({listed(target.key)}, {when})", self._dialect).removeprefix(
+                "SELECT "
+            )
             added = self.session.engine.execute(
                 f"INSERT INTO {quote(plan.table.name)} ({listed(target.all_columns)}) "
                 f"SELECT {record}, {self._spelled(plan.table.name, target.columns)}, {when}, CAST(NULL AS TIMESTAMP), true "

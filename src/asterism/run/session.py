@@ -31,15 +31,15 @@ class Session:
         self._number = 0
         self._temporary: list[str] = []
 
-    def execute(self, statement: str | exp.Expression, parameters: Sequence[Any] = ()) -> int:
+    def execute(self, statement: str | exp.Expr, parameters: Sequence[Any] = ()) -> int:
         """Run a statement; see `Engine.execute`."""
         return self.engine.execute(translate(statement, self.engine.dialect), parameters)
 
-    def rows(self, statement: str | exp.Expression, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str | exp.Expr, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a SELECT whose result is small; see `Engine.rows`."""
         return self.engine.rows(translate(statement, self.engine.dialect), parameters)
 
-    def keep(self, statement: str | exp.Expression, *, native: bool = False) -> str:
+    def keep(self, statement: str | exp.Expr, *, native: bool = False) -> str:
         """Keep the result of a SELECT in a temporary table until the transaction ends; answer its name.
 
         `native` says that the statement is of the engine's own dialect already.

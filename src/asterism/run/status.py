@@ -76,6 +76,8 @@ def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
             found.append(ModelStatus(model.name, "new", plan.maintenance, None, None, None, ""))
         else:
             found.append(
-                ModelStatus(model.name, state.state, plan.maintenance, rows, state.refreshed_at, state.since, state.error)
+                ModelStatus(
+                    model.name, state.state, plan.maintenance, rows, state.refreshed_at, state.since, state.error
+                )
             )
     return tuple(found)

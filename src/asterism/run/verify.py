@@ -62,7 +62,9 @@ def _compare(warehouse: Warehouse, plan: Plan, refresh: Refresh) -> Difference:
         minus = session.keep(
             f"SELECT * FROM {quote(minus)} AS m WHERE NOT EXISTS (SELECT 1 FROM {quote(kept)} AS k WHERE k.k = m.{quote(key)})"
         )
-    ((unexpected, missing),) = session.rows(f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})")
+    ((unexpected, missing),) = session.rows(
+        f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"
+    )
     return Difference(plan.table.name, missing, unexpected, _faults(warehouse, plan) if target.record else 0)
 
 

@@ -28,13 +28,17 @@ class DuckDBEngine:
     def __init__(self, path: Path | None = None, *, memory_limit: str | None = None) -> None:
         self._name = str(path) if path else "the warehouse in memory"
         self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(":memory:")
-        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'")
+        self._connection.execute(
+            "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+        )
         if memory_limit:
             self._connection.execute("SET memory_limit = $1", [memory_limit])
         if path is not None:
             self._attach(path)
         # No statement here ever needs a file, the network or a Python variable, so none may: batches come as streams.
-        self._run("SET python_enable_replacements = false; SET enable_external_access = false; SET lock_configuration = true")
+        self._run(
+            "SET python_enable_replacements = false; SET enable_external_access = false; SET lock_configuration = true"
+        )
 
     def _attach(self, path: Path) -> None:
         assert self._connection is not None
@@ -46,10 +50,14 @@ class DuckDBEngine:
             self.close()
             if "lock" in str(error).lower():
                 raise LockedError(str(path), _first_line(error), "Stop the other process, or wait for it.") from error
-            raise EngineError(str(path), _first_line(error), "Check that the folder can be written and the disk has room.") from error
+            raise EngineError(
+                str(path), _first_line(error), "Check that the folder can be written and the disk has room."
+            ) from error
         except (duckdb.Error, OSError) as error:
             self.close()
-            raise EngineError(str(path), _first_line(error), "Check that the file is a DuckDB database and can be written.") from error
+            raise EngineError(
+                str(path), _first_line(error), "Check that the file is a DuckDB database and can be written."
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -164,7 +172,7 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n\n")[0]
 
 
-def _utc(value: Any) -> Any:  # noqa: ANN401  any value of SQL
+def _utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 

@@ -22,7 +22,9 @@ class DuckDBParquet:
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
-        casts = ", ".join(f"CAST({_quote(column.name)} AS {column.type}) AS {_quote(column.name)}" for column in columns)
+        casts = ", ".join(
+            f"CAST({_quote(column.name)} AS {column.type}) AS {_quote(column.name)}" for column in columns
+        )
         self._connection.register("_incoming", data)
         try:
             row = self._connection.execute(
@@ -41,9 +43,13 @@ class DuckDBParquet:
         """See `Parquet.read`."""
         listed = ", ".join(f"'{_escape(path)}'" for path in paths)
         try:
-            return RelationStream(self._connection.cursor().sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"))
+            return RelationStream(
+                self._connection.cursor().sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+            )
         except duckdb.Error as error:
-            raise LakeError(str(paths[0]), str(error).strip().split("\n\n")[0], "The object is damaged: restore it, or pull afresh.") from error
+            raise LakeError(
+                str(paths[0]), str(error).strip().split("\n\n")[0], "The object is damaged: restore it, or pull afresh."
+            ) from error
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -10,7 +10,7 @@ class _Schema(ctypes.Structure):
     """ArrowSchema of the Arrow C data interface."""
 
 
-_Schema._fields_ = [  # noqa: SLF001  ctypes declares recursive structures so
+_Schema._fields_ = [
     ("format", ctypes.c_char_p),
     ("name", ctypes.c_char_p),
     ("metadata", ctypes.c_void_p),
@@ -27,7 +27,7 @@ _pointer.restype = ctypes.c_void_p
 _pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
-def postgres_types(stream: Any) -> list[tuple[str, str, int]]:  # noqa: ANN401  the driver's own handle
+def postgres_types(stream: Any) -> list[tuple[str, str, int]]:
     """Name, type and type modifier (-1 for none) of each column of a result of the driver."""
     capsule = stream.__arrow_c_schema__()
     schema = _Schema.from_address(_pointer(capsule, b"arrow_schema"))

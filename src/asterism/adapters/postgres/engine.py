@@ -50,7 +50,9 @@ class PostgresEngine:
                 for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off"):
                     cursor.execute(f"SET {setting}")
         except AdbcError as error:
-            raise EngineError(self._name, _fact(error), "Check that the server runs, and the URL with its password.") from error
+            raise EngineError(
+                self._name, _fact(error), "Check that the server runs, and the URL with its password."
+            ) from error
         return connection
 
     @contextmanager
@@ -126,7 +128,9 @@ class PostgresEngine:
         direct = all(column.type in _COPIED or column.type.startswith("DECIMAL") for column in columns)
         decoder = self._decoder.cursor()
         decoder.register("_incoming", data)
-        casts = ", ".join(f"CAST({_quote(column.name)} AS {_carried(column.type)}) AS {_quote(column.name)}" for column in columns)
+        casts = ", ".join(
+            f"CAST({_quote(column.name)} AS {_carried(column.type)}) AS {_quote(column.name)}" for column in columns
+        )
         schema, _, name = table.rpartition(".")
         with self._open().cursor() as cursor:
             try:
@@ -189,14 +193,16 @@ class PostgresEngine:
         if not state or state.startswith(("08", "57P")):
             self._disconnect()  # the server went away: the next statement connects anew
         if state == "53100":
-            return EngineError(self._name, _fact(error), "Free some disk space on the server and repeat; nothing was half done.")
+            return EngineError(
+                self._name, _fact(error), "Free some disk space on the server and repeat; nothing was half done."
+            )
         return EngineError(self._name, _fact(error), f"The statement was: {sql[:1000]}")
 
 
 class _Held:
     """A stream that keeps its cursor while it is read, and closes it then."""
 
-    def __init__(self, stream: Any, cursor: dbapi.Cursor) -> None:  # noqa: ANN401  the driver's own handle
+    def __init__(self, stream: Any, cursor: dbapi.Cursor) -> None:
         self._stream = stream
         self._cursor = cursor
 
