@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 PYTEST_WORKERS ?= 2
 
-.PHONY: demo test check fuzz soak bench lock format clean
+.PHONY: demo test check fuzz soak bench lock format docs clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/make.py
 
 # Pins without index lines; needs uv. `uv pip compile` reads what is written, so a version moves only with UPGRADE=1.
 LOCK = uv pip compile pyproject.toml --extra embedded --universal --python-version 3.11 --generate-hashes \

@@ -7,7 +7,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Templates(BuildHookInterface):
-    """Files of examples/ with an asterism.toml, but what running them leaves behind. An editable install reads examples/."""
+    """All of examples/ but what running them leaves behind. An editable install reads examples/ itself."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """See hatchling."""
