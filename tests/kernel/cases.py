@@ -54,7 +54,8 @@ CASES = (
         [
             model(
                 "m",
-                "select b.h, c.w, count(*) as n from r.a left join r.b on a.x = b.k left join r.c on b.x = c.k group by b.h, c.w",
+                "select b.h, c.w, count(*) as n from r.a left join r.b on a.x = b.k "
+                "left join r.c on b.x = c.k group by all",
                 "h, w",
             )
         ],
@@ -65,7 +66,8 @@ CASES = (
         [
             model(
                 "m",
-                "select b.h, c.x, count(*) as n from r.a left join r.b on a.x = b.k left join r.c on a.x = c.k group by b.h, c.x",
+                "select b.h, c.x, count(*) as n from r.a left join r.b on a.x = b.k "
+                "left join r.c on a.x = c.k group by all",
                 "h, x",
             )
         ],
@@ -76,7 +78,8 @@ CASES = (
         [
             model(
                 "m",
-                "select c.x, count(*) as n from r.a left join r.b on a.x = b.k left join r.c on c.k = coalesce(b.x, 2) group by c.x",
+                "select c.x, count(*) as n from r.a left join r.b on a.x = b.k "
+                "left join r.c on c.k = coalesce(b.x, 2) group by c.x",
                 "x",
             )
         ],
@@ -188,7 +191,8 @@ CASES = (
         [
             model(
                 "m",
-                "select k, g, x, count(*) over (partition by g) as n, sum(k) over (partition by g, x order by k) as s from r.a",
+                "select k, g, x, count(*) over (partition by g) as n, "
+                "sum(k) over (partition by g, x order by k) as s from r.a",
                 "k",
             )
         ],
@@ -199,7 +203,8 @@ CASES = (
         [
             model(
                 "m",
-                "with t as (select x, count(*) as n from r.a group by x) select b.k, t.n from r.b left join t on t.x = b.k",
+                "with t as (select x, count(*) as n from r.a group by x) "
+                "select b.k, t.n from r.b left join t on t.x = b.k",
                 "k",
             )
         ],
@@ -210,7 +215,8 @@ CASES = (
         [
             model(
                 "m",
-                "with d as (select x as v from r.a union all select k from r.b) select distinct v, v + 1 as w from d where v is not null",
+                "with d as (select x as v from r.a union all select k from r.b) "
+                "select distinct v, v + 1 as w from d where v is not null",
                 "v",
             )
         ],
@@ -291,7 +297,8 @@ CASES = (
         [
             model(
                 "m",
-                "select g, string_agg(cast(x as varchar), ',' order by g) as all_x, first(x order by g) as one from r.a group by g",
+                "select g, string_agg(cast(x as varchar), ',' order by g) as every, first(x order by g) as one "
+                "from r.a group by g",
                 "g",
             )
         ],

@@ -19,7 +19,10 @@ _KINDS = {"k": "i", "x": "i", "y": "i", "z": "i", "w": "i", "g": "t", "h": "t", 
 
 @dataclass(frozen=True)
 class Relation:
-    """Something that can stand in FROM: its text, its columns with kinds (integer, text, float, decimal, number), and its key."""
+    """Something that can stand in FROM: its text, its columns with kinds, and its key.
+
+    Kinds are i(nteger), t(ext), f(loat), d(ecimal), n(umber of any type).
+    """
 
     text: str
     columns: dict[str, str]
@@ -178,8 +181,8 @@ class Writer:
 
     def where(self, scope: dict[str, str], known: list[Relation]) -> str:
         terms, self.pending = [*self.pending], []
-        for _ in range(self.r.choice((0, 0, 1, 1, 2))):
-            terms.append(self.condition(scope) if self.r.random() < 0.65 else self.predicate(scope, known))
+        drawn = range(self.r.choice((0, 0, 1, 1, 2)))
+        terms += [self.condition(scope) if self.r.random() < 0.65 else self.predicate(scope, known) for _ in drawn]
         return f" where {' and '.join(terms)}" if terms else ""
 
     def condition(self, scope: dict[str, str]) -> str:
@@ -233,10 +236,9 @@ class Writer:
     def aggregate(self, scope: dict[str, str]) -> tuple[str, str]:
         number = self.r.choice([name for name, kind in scope.items() if kind in "ifdn"])
         anything = self.r.choice(list(scope))
-        text = self.r.choice(
-            ("count(*)", f"count({anything})", f"sum({number})", f"min({anything})", f"max({anything})", f"avg({number})",
-             f"count(distinct {anything})", f"sum({number}) filter (where {self.condition(scope)})")
-        )  # fmt: skip
+        forms = ("count(*)", "count({a})", "sum({n})", "min({a})", "max({a})", "avg({n})", "count(distinct {a})")
+        filtered = f"sum({{n}}) filter (where {self.condition(scope)})"
+        text = self.r.choice((*forms, filtered)).format(a=anything, n=number)
         kind = scope[anything] if text.startswith(("min", "max")) else "i" if text.startswith("count") else "x"
         return text, kind if kind in "it" else "n"
 
@@ -282,8 +284,11 @@ def batches(r: Random, count: int) -> list[dict[str, tuple[list[Row], list[Row]]
 def random_row(r: Random, each: Table) -> Row:
     """A row of few values, so that keys meet and groups are shared."""
     choices: dict[str, tuple[object, ...]] = {
-        "INTEGER": (None, 0, 1, 2, 3), "VARCHAR": (None, "p", "q"), "DOUBLE": (None, 0.5, -0.0, 0.1, 1e9), "DECIMAL(10,2)": (None, "1.50", "2.25"),
-    }  # fmt: skip
+        "INTEGER": (None, 0, 1, 2, 3),
+        "VARCHAR": (None, "p", "q"),
+        "DOUBLE": (None, 0.5, -0.0, 0.1, 1e9),
+        "DECIMAL(10,2)": (None, "1.50", "2.25"),
+    }
     return tuple(
         r.randint(0, 5) if column.name in each.key else r.choice(choices[column.type]) for column in each.columns
     )

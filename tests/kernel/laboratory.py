@@ -13,10 +13,11 @@ from sqlglot import exp
 
 from asterism.declare.model import Kind, Model, Reference
 from asterism.declare.table import Column, Table
-from asterism.plan.compile import Compiled, Plan, compile_models
+from asterism.plan.compile import Compiled, compile_models
+from asterism.plan.plan import Plan
 from asterism.plan.scope import Changes, Delta
 from asterism.ports.engine import Engine
-from asterism.run.apply import Target, Within, apply
+from asterism.run.apply import Target, Within, apply, difference
 from asterism.run.ledger import Ledger
 from asterism.run.refresh import Broken, Refresh
 from asterism.run.session import Session, listed, quote
@@ -99,10 +100,12 @@ class Laboratory:
                     self._put(batch or {}, refresh)
                     refresh.run()
                     self._check(refresh, before)
-                return refresh
             except Broken as broken:
-                assert broken.model not in self.held
+                if broken.model in self.held:
+                    raise
                 self.held[broken.model] = broken.error
+            else:
+                return refresh
 
     def rows(self, sql: str) -> list[Row]:
         """Ask the warehouse."""
@@ -150,12 +153,15 @@ class Laboratory:
             if states[name].state == "held":
                 assert name not in refresh.changes
                 continue
-            target = refresh.target(plan)
+            target = refresh.tables.target(plan)
             tick = states[name].ticked_at or self.moment
-            expected = refresh.computed(plan, plan.full_sql(tick, self.engine.dialect), target)
+            expected = refresh.tables.computed(plan, plan.full_sql(tick, self.engine.dialect), target)
             where = " WHERE is_current" if target.record else ""
             current = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(name)} AS t{where}")
-            wrong = (refresh.unlike(target, current, expected), refresh.unlike(target, expected, current))
+            wrong = (
+                difference(self.session, target, current, expected),
+                difference(self.session, target, expected, current),
+            )
             found = [self.session.rows(f"SELECT * FROM {quote(each)}") for each in wrong]
             if target.kept_for:
                 found[0] = []

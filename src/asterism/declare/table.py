@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `type` is DuckDB's name of the type (`INTEGER`, `DECIMAL(10,2)`, `VARCHAR`, `TIMESTAMP`, `INTEGER[]`)."""
+    """One column. `type` is DuckDB's name of the type: `INTEGER`, `DECIMAL(10,2)`, `TIMESTAMP`, `INTEGER[]`."""
 
     name: str
     type: str

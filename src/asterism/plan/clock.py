@@ -1,4 +1,4 @@
-"""A model that asks for the time gets the time of the tick it was refreshed at, so that its table has one right content."""
+"""A model that asks for the time gets that of the tick it was refreshed at: its table has one right content."""
 
 from __future__ import annotations
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,14 +15,13 @@ from asterism.declare.table import Column, Table
 from asterism.errors import Problem
 from asterism.plan import clock
 from asterism.plan.determine import determine
-from asterism.plan.hidden import SCHEMA, Hidden, hide
+from asterism.plan.hidden import hide
 from asterism.plan.inline import inline
 from asterism.plan.parse import Refused, parse
-from asterism.plan.present import is_distinct, present
+from asterism.plan.plan import Plan, record_column
 from asterism.plan.qualify import qualify, sources
-from asterism.plan.restrict import Scope, is_row_level, restrict
-from asterism.plan.scope import Changes, Delta, number_leaves, scope
-from asterism.plan.translate import translate
+from asterism.plan.restrict import Scope, is_row_level
+from asterism.plan.scope import Delta, number_leaves
 from asterism.plan.tree import (
     Unprovable,
     branches,
@@ -43,123 +40,6 @@ HISTORY_COLUMNS = (
     Column("valid_to", "TIMESTAMP"),
     Column("is_current", "BOOLEAN", nullable=False),
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one stored table is kept current. `full_because` is None where change sets suffice."""
-
-    table: Table
-    """Name, own columns (types are the engine's business) and key; with history, without its columns."""
-    query: exp.Query
-    model: Model | None
-    """None for a hidden table."""
-    owner: str
-    """The model's name; for a hidden table, of the model it serves."""
-    inputs: frozenset[str]
-    scope_columns: tuple[str, ...]
-    keys: tuple[tuple[exp.Expr, ...], ...]
-    """For each branch of the query, its expressions of `scope_columns`."""
-    unit: clock.Unit | None
-    full_because: str | None
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Changes when the table's meaning does, not when its comments or spaces do."""
-        history = (self.model.history, self.model.record) if self.model else ()
-        text = repr((self.query.sql("duckdb"), self.table.name, self.table.key, history))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    @property
-    def maintenance(self) -> str:
-        """In a phrase: `incremental, by staff_id` or `full: a FULL JOIN`."""
-        ticks = f"; again every {self.unit}" if self.unit else ""
-        if self.full_because is not None:
-            return f"full: {self.full_because}{ticks}"
-        return f"incremental, by {', '.join(self.scope_columns)}{ticks}"
-
-    def full(self, moment: datetime) -> exp.Query:
-        """The whole content of the table, with the clock at `moment`."""
-        return clock.at(self.query, moment) if self.unit else self.query
-
-    def scope(self, changes: Changes, moment: datetime) -> exp.Query | None:
-        """A SELECT of the keys that `changes` can touch (`s0` …), or None where they touch nothing."""
-        query = scope(self.query, self.keys, changes)
-        return clock.at(query, moment) if query is not None and self.unit else query
-
-    def restricted(self, within: Scope, moment: datetime) -> exp.Query:
-        """The content of the table for the keys in a scope."""
-        query = restrict(self.query, self.keys, within)
-        return clock.at(query, moment) if self.unit else query
-
-    def full_sql(self, moment: datetime, dialect: str) -> str:
-        """`full` as text of an engine's dialect."""
-        made = self._text(("full", dialect), moment, lambda: self.full(moment), dialect)
-        assert made is not None
-        return made
-
-    def scope_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
-        """`scope` as text of an engine's dialect. Made once for each set of changed tables: polls come often."""
-        return self._over_changes("scope", lambda blank: self.scope(blank, moment), changes, moment, dialect)
-
-    def _over_changes(
-        self,
-        kind: str,
-        make: Callable[[Changes], exp.Query | None],
-        changes: Changes,
-        moment: datetime,
-        dialect: str,
-    ) -> str | None:
-        names = sorted(changes)
-        blank = {name: Delta(f"before {place}", f"after {place}") for place, name in enumerate(names)}
-        text = self._text((kind, dialect, *names), moment, lambda: make(blank), dialect)
-        if text is not None:
-            for name in names:
-                text = text.replace(f'"{blank[name].before}"', _identifier(changes[name].before))
-                text = text.replace(f'"{blank[name].after}"', _identifier(changes[name].after))
-        return text
-
-    def present_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
-        """Rows that are surely there now, where the new rows of the inputs tell; see `plan/present.py`."""
-        if not is_distinct(self.query):
-            return None
-
-        def make(blank: Changes) -> exp.Query | None:
-            query = present(self.query, blank)
-            return clock.at(query, moment) if query is not None and self.unit else query
-
-        return self._over_changes("present", make, changes, moment, dialect)
-
-    def restricted_sql(self, within: Scope, moment: datetime, dialect: str) -> str:
-        """`restricted` as text of an engine's dialect."""
-        kind = ("restricted", dialect, *map(str, within.nullable))
-        text = self._text(kind, moment, lambda: self.restricted(Scope("within this", within.nullable), moment), dialect)
-        assert text is not None
-        return text.replace('"within this"', _identifier(within.table))
-
-    def _text(
-        self, kind: tuple[str, ...], moment: datetime, make: Callable[[], exp.Query | None], dialect: str
-    ) -> str | None:
-        tick = moment if self.unit else None
-        if self._ticks.get("tick") != tick:
-            self._texts.clear()
-            self._ticks["tick"] = tick
-        if kind not in self._texts:
-            made = make()
-            self._texts[kind] = None if made is None else translate(made, dialect)
-        return self._texts[kind]
-
-    @cached_property
-    def _texts(self) -> dict[tuple[str, ...], str | None]:
-        return {}
-
-    @cached_property
-    def _ticks(self) -> dict[str, datetime | None]:
-        return {}
-
-
-def _identifier(name: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 @dataclass(frozen=True)
@@ -221,11 +101,6 @@ def stored_table(plan: Plan) -> Table:
     return Table(plan.table.name, columns, (record,))
 
 
-def record_column(model: Model) -> str:
-    """The name of the surrogate key of a version."""
-    return model.record or f"{model.name}_record_id"
-
-
 def _order(parsed: Mapping[str, exp.Query]) -> tuple[list[str], list[str]]:
     graph = {
         name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()
@@ -250,14 +125,17 @@ def _compile(model: Model, parsed: exp.Query, tables: Mapping[str, Table]) -> li
         node._meta = None  # noqa: SLF001  positions in the text: copying them is most of what a copy costs
     table = Table(model.name, tuple(Column(name, "") for name in names), model.key)
     try:
-        if query.find(exp.With):
-            raise Unprovable("a recursive CTE")
+        _not_recursive(query)
         shown, hidden = hide(query, model.name, tables)
-        below = {each.table.name: each.table for each in hidden}
         plans = [_plan(each.table, each.query, None, model.name) for each in hidden]
-        return [*plans, _plan(table, shown, model, model.name, {**tables, **below})]
+        return [*plans, _plan(table, shown, model, model.name)]
     except Unprovable as reason:
         return [_full(table, query, model, str(reason))]
+
+
+def _not_recursive(query: exp.Query) -> None:
+    if query.find(exp.With):
+        raise Unprovable("a recursive CTE")
 
 
 def branches_or_refuse(query: exp.Query) -> list[exp.Select]:
@@ -289,17 +167,15 @@ def _check_columns(model: Model, names: list[str]) -> None:
                 )
 
 
-def _plan(
-    table: Table, query: exp.Query, model: Model | None, owner: str, tables: Mapping[str, Table] | None = None
-) -> Plan:
+def _plan(table: Table, query: exp.Query, model: Model | None, owner: str) -> Plan:
     number_leaves(query)
     try:
         columns, keys = _scope_of(query, table.key)
         plan = Plan(table, query, model, owner, _inputs(query), columns, keys, clock.unit(query), None)
         for name in sorted(plan.inputs):
-            plan.scope({name: Delta("b", "a")}, datetime(2000, 1, 1))  # noqa: DTZ001  naive UTC
-        plan.scope({name: Delta("b", "a") for name in plan.inputs}, datetime(2000, 1, 1))  # noqa: DTZ001
-        plan.restricted(Scope("s", (True,) * len(columns)), datetime(2000, 1, 1))  # noqa: DTZ001
+            plan.scope({name: Delta("b", "a")}, datetime(2000, 1, 1))
+        plan.scope({name: Delta("b", "a") for name in plan.inputs}, datetime(2000, 1, 1))
+        plan.restricted(Scope("s", (True,) * len(columns)), datetime(2000, 1, 1))
     except Unprovable as reason:
         return _full(table, query, model, str(reason), owner)
     return plan
@@ -429,6 +305,3 @@ def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: 
 
 def _where(model: Model, root: Path | None) -> str:
     return str(model.path.relative_to(root) if root and model.path.is_relative_to(root) else model.path)
-
-
-__all__ = ["HISTORY_COLUMNS", "SCHEMA", "Compiled", "Hidden", "Plan", "compile_models", "record_column", "stored_table"]

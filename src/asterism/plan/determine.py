@@ -10,7 +10,7 @@ from asterism.declare.table import Table
 from asterism.plan.parse import Refused
 from asterism.plan.tree import Item, Unprovable, in_window, is_grouped, is_leaf, is_plain, items, outputs, table_name
 
-_REFUSED = {
+_REFUSED: dict[type[exp.Expr], str] = {
     exp.Rand: "random() differs at every look",
     exp.Uuid: "uuid() differs at every look",
     exp.AnyValue: "any_value() may answer any of the rows",
@@ -19,7 +19,7 @@ _REFUSED = {
     exp.ArgMin: "arg_min() may answer any of the rows that tie",
 }
 _REFUSED_NAMES = {"nextval", "gen_random_uuid", "uuidv7", "uuidv4", "setseed", "txid_current"}
-_REMEDY = {
+_REMEDY: dict[type[exp.Expr], str] = {
     exp.AnyValue: "Use min() or max().",
     exp.Mode: "Count in a model of its own and take the first by count and value.",
     exp.ArgMax: "Use first(value order by … desc).",
@@ -127,7 +127,7 @@ def row_key(from_items: list[Item], tables: Mapping[str, Table]) -> list[exp.Exp
 
 def _key_columns(node: exp.Expr, tables: Mapping[str, Table]) -> list[str]:
     if is_leaf(node):
-        return list(tables[table_name(node)].key)  # type: ignore[arg-type]
+        return list(tables[table_name(node)].key)
     query = node.this if isinstance(node, exp.Subquery) else None
     if isinstance(query, exp.Select) and is_plain(query):
         inner = {expression.sql(): name for name, expression in outputs(query).items()}

@@ -92,7 +92,8 @@ def _uncorrelated(query: exp.Query) -> None:
 
 
 def _selects_around(select: exp.Select, top: exp.Query) -> list[exp.Select]:
-    found, node = [], select
+    found: list[exp.Select] = []
+    node: exp.Expr | None = select
     while node is not None:
         if isinstance(node, exp.Select):
             found.append(node)

@@ -19,7 +19,7 @@ def inline(query: exp.Query) -> exp.Query:
             ctes[cte.alias] = body
         select.set("with_", None)
         _replace(select, ctes)
-    result = holder.this
+    result: exp.Query = holder.this
     result.pop()
     return result
 

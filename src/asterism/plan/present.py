@@ -1,7 +1,7 @@
 """Rows of a SELECT DISTINCT that are surely there, found without reading the tables whole.
 
-A changed table's new rows, put in its place in FROM, give rows that the SELECT gives now. A key among them needs no look
-at the rest of the table: only keys that came from rows as they were, and not from rows as they are, may be gone.
+A changed table's new rows, put in its place in FROM, give rows that the SELECT gives now. A key among them needs no
+look at the rest of the table: only keys that came from rows as they were, and not from rows as they are, may be gone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from asterism.plan.scope import Changes, Delta
-from asterism.plan.tree import has_subquery, leaves, table_name
+from asterism.plan.tree import has_subquery, leaves, named_table, table_name
 
 
 def is_distinct(query: exp.Query) -> bool:
@@ -38,7 +38,7 @@ def _with(query: exp.Query, leaf: int, delta: Delta) -> exp.Query | None:
     """The query with the new rows of one leaf in its place, and without the branches that it is not in."""
     query = query.copy()
     node: exp.Expr = next(each for each in leaves(query) if each.meta.get("leaf") == leaf)
-    rows = exp.select("*").from_(exp.table_(*reversed(delta.after.split(".")), quoted=True))
+    rows = exp.select("*").from_(named_table(delta.after))
     taken = rows.subquery(exp.to_identifier(node.alias_or_name, quoted=True))
     node.replace(taken)
     node = taken

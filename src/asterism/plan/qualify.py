@@ -26,9 +26,10 @@ def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables.values():
         own, _, name = table.name.rpartition(".")
-        schema.setdefault(own or _OWN, {})[name] = {column.name: column.type or "VARCHAR" for column in table.columns}
+        named = schema.setdefault(own or _OWN, {})
+        named[name] = {column.name: column.type or "VARCHAR" for column in table.columns}
     try:
-        query = optimizer.qualify(query, schema=schema, db=_OWN, dialect=DIALECT)
+        query = optimizer.qualify(query, schema=dict[str, object](schema), db=_OWN, dialect=DIALECT)
     except (OptimizeError, SchemaError) as error:
         message = re.sub(r"\.? Line: \d+, Col: \d+.*", "", str(error), flags=re.DOTALL)
         raise Refused(message, _near(message, tables), line_of(str(error))) from error
@@ -65,7 +66,7 @@ def _is_cte(table: exp.Table) -> bool:
 
 
 def _spell(query: exp.Query, tables: Iterable[Table]) -> None:
-    """DuckDB ignores case, PostgreSQL does not once names are quoted: write each name as it was declared or first seen."""
+    """DuckDB ignores case, PostgreSQL minds it: write each name as it was declared or first seen."""
     spelling: dict[str, str] = {}
     for table in tables:
         for name in (*table.name.split("."), *table.column_names):

@@ -1,16 +1,16 @@
 """Which keys a change of the inputs can touch.
 
-For each occurrence of a changed table its change set takes its place in FROM, and every other changed table stands there
-with the rows of both states: the rows that come out hold every row that the SELECT's joins gained or lost, so projecting
-the key from them gives a superset of the keys that can differ. Three things keep that true:
+For each occurrence of a changed table its change set takes its place in FROM, and every other changed table stands
+there with the rows of both states: the rows that come out hold every row that the SELECT's joins gained or lost, so
+projecting the key from them gives a superset of the keys that can differ. Three things keep that true:
 
 - The right side of a LEFT JOIN that changed: the join becomes inner, and the matched rows are projected once more with
   that side NULL, because gaining a match takes a row out of the group of the unmatched.
 - Another right side that changed: each row stands once with its match and once without.
 - EXISTS and IN: their table is joined un-negated, whatever the sense of the condition.
 
-Conditions are dropped where they hold a subquery, and tables where neither the key nor a way to it needs them: both only
-make the superset larger.
+Conditions are dropped where they hold a subquery, and tables where neither the key nor a way to it needs them: both
+only make the superset larger.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from asterism.plan.tree import (
     is_plain,
     items,
     leaves,
+    named_table,
     outputs,
     refs,
     table_name,
@@ -148,17 +149,18 @@ def _predicate(select: exp.Select, leaf: int) -> exp.Exists | exp.In:
     """The EXISTS or IN of this SELECT in which a leaf stands."""
     places = [select.args.get("where"), *select.expressions, select.args.get("group")]
     for place in places:
-        for found in place.find_all(exp.Exists, exp.In, bfs=True) if place is not None else ():
-            query = found.args.get("query") if isinstance(found, exp.In) else found.this
-            if isinstance(query, exp.Expr) and _holds(query, leaf):
-                return found
+        for found in place.walk() if place is not None else ():
+            if isinstance(found, (exp.Exists, exp.In)):
+                query = found.args.get("query") if isinstance(found, exp.In) else found.this
+                if isinstance(query, exp.Expr) and _holds(query, leaf):
+                    return found
     raise Unprovable("a subquery outside of FROM, WHERE … IN and WHERE … EXISTS")
 
 
 def versions(node: exp.Expr, changes: Changes) -> exp.Expr:
     """A FROM entry with its rows of both states."""
     if is_leaf(node):
-        delta = changes.get(table_name(node))  # type: ignore[arg-type]
+        delta = changes.get(table_name(node))
         if delta is None:
             return node.copy()
         plain = exp.select("*").from_(_bare(node))
@@ -176,9 +178,8 @@ def versions(node: exp.Expr, changes: Changes) -> exp.Expr:
 def _changed(item: Item, leaf: int, changes: Changes) -> exp.Query:
     """The rows of a FROM entry that a change of one leaf below it can add or take away."""
     if is_leaf(item.node):
-        delta = changes[table_name(item.node)]  # type: ignore[arg-type]
+        delta = changes[table_name(item.node)]
         return exp.union(_all_of(delta.before), _all_of(delta.after), distinct=False)
-    assert isinstance(item.node, exp.Subquery)
     names = list(outputs(branches(item.node.this)[0]))
     parts: list[exp.Query] = []
     for branch in branches(item.node.this):
@@ -207,8 +208,7 @@ class _Builder:
             if item.alias not in kept:
                 continue
             on = [each for each in conjuncts(item.on) if refs(each) <= kept]
-            if place == target:
-                assert changed is not None
+            if place == target and changed is not None:
                 if unmatched:
                     twin = f"{item.alias}__m"
                     select = _join(
@@ -326,12 +326,12 @@ def _rename(node: exp.Expr, old: str, new: str) -> exp.Expr:
     return node
 
 
-def _bare(table: exp.Table) -> exp.Table:
-    return exp.table_(table.name, db=table.db or None, quoted=True)
+def _bare(table: exp.Expr) -> exp.Table:
+    return named_table(table_name(table))
 
 
 def _all_of(name: str) -> exp.Select:
-    return exp.select("*").from_(exp.table_(*reversed(name.split(".")), quoted=True))
+    return exp.select("*").from_(named_table(name))
 
 
 def _quoted(name: str) -> exp.Identifier:

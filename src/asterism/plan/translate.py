@@ -10,7 +10,7 @@ from sqlglot import exp
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
-    """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2` …"""
+    """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2`."""
     if isinstance(statement, str):
         lowered = statement.lower()
         plain = dialect == "duckdb" and "_same(" not in lowered and "surrogate_key(" not in lowered
@@ -35,7 +35,7 @@ def _generate(tree: exp.Expr, dialect: str) -> str:
             replacement = rule(node)
             if replacement is not node:
                 node.replace(replacement)
-    return holder.this.sql(dialect=dialect, identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return str(holder.this.sql(dialect=dialect, identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE))
 
 
 def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
@@ -55,7 +55,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
 
 
 def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
-    """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL plans IS NOT DISTINCT FROM as a nested loop."""
+    """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL loops over IS NOT DISTINCT FROM."""
     one, other = call.expressions
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))

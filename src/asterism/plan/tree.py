@@ -14,7 +14,7 @@ class Unprovable(Exception):
 
 @dataclass(frozen=True)
 class Item:
-    """One entry of a FROM clause. `optional` is the right side of a LEFT JOIN; `lateral` names earlier items it reads."""
+    """One entry of FROM. `optional` is the right side of a LEFT JOIN; `lateral` names earlier items it reads."""
 
     alias: str
     node: exp.Expr
@@ -65,9 +65,16 @@ def leaves(node: exp.Expr) -> list[exp.Table]:
     return [table for table in node.find_all(exp.Table, bfs=False) if is_leaf(table)]
 
 
-def table_name(table: exp.Table) -> str:
+def table_name(table: exp.Expr) -> str:
     """`schema.table`, or `table` where it has no schema."""
-    return f"{table.db}.{table.name}" if table.db else str(table.name)
+    schema = table.text("db")
+    return f"{schema}.{table.name}" if schema else str(table.name)
+
+
+def named_table(name: str) -> exp.Table:
+    """`schema.table` or `table`, quoted."""
+    schema, _, own = name.rpartition(".")
+    return exp.table_(own, db=schema or None, quoted=True)
 
 
 def refs(node: exp.Expr) -> frozenset[str]:

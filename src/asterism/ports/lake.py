@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Lake(Protocol):
-    """Objects under string keys. Raises `LakeError`, with the key. A put is atomic: readers see all of it or nothing."""
+    """Objects under string keys. Raises `LakeError`, with the key. A put is atomic: readers see all or nothing."""
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
@@ -19,7 +19,7 @@ class Lake(Protocol):
         ...
 
     def local(self, key: str) -> Path:
-        """A local file with the object's content, for reading only: the object itself, or a copy kept while this lake lives."""
+        """A local file with the object's content, for reading only: the object itself or a copy of this lake's."""
         ...
 
     def list(self, prefix: str) -> Iterator[str]:

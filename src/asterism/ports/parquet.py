@@ -14,7 +14,7 @@ class Parquet(Protocol):
     """Reads and writes Parquet files on the local disk, in bounded memory."""
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
-        """Write a stream, cast to `columns`, to `path`; answer the number of rows. Raises `LakeError`, leaving no file."""
+        """Write a stream, cast to `columns`, to `path`; answer its rows. Raises `LakeError`, leaving no file."""
         ...
 
     def read(self, paths: Sequence[Path]) -> ArrowStream:

@@ -129,7 +129,8 @@ def difference(session: Session, target: Target, these: str, those: str) -> str:
         one, other = f"a.{quote(name)}", f"b.{quote(name)}"
         if name in target.floats:
             same.append(
-                f"({one} IS NOT DISTINCT FROM {other} OR abs({one} - {other}) <= 1e-9 * greatest(abs({one}), abs({other})))"
+                f"({one} IS NOT DISTINCT FROM {other} "
+                f"OR abs({one} - {other}) <= 1e-9 * greatest(abs({one}), abs({other})))"
             )
         elif name not in target.key:
             same.append(f"{one} IS NOT DISTINCT FROM {other}")
@@ -192,24 +193,25 @@ def _replace_versions(
     session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool], moment: datetime
 ) -> Delta:
     """Close the versions of the rows that are no longer, open one for each that is new."""
-    assert target.record is not None
+    record_name = quote(target.record or "")
     stored, names, when = quote(target.name), listed(target.all_columns), f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
     same = same_key(target.key, "t", "m", nullable)
     before = session.keep(
-        f"SELECT {listed(target.all_columns, 't')} FROM {stored} AS t JOIN {quote(minus)} AS m ON {same} WHERE t.is_current"
+        f"SELECT {listed(target.all_columns, 't')} FROM {stored} AS t "
+        f"JOIN {quote(minus)} AS m ON {same} WHERE t.is_current"
     )
     own = listed(target.columns)
-    record = f"surrogate_key({', '.join([*(quote(name) for name in target.key), when])}) AS {quote(target.record)}"
+    record = f"surrogate_key({', '.join([*(quote(name) for name in target.key), when])}) AS {record_name}"
     after = session.keep(
-        f"SELECT {quote(target.record)}, {own}, valid_from, {when} AS valid_to, false AS is_current FROM {quote(before)} "
-        f"UNION ALL SELECT {record}, {own}, {when} AS valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current "
-        f"FROM {quote(plus)}"
+        f"SELECT {record_name}, {own}, valid_from, {when} AS valid_to, false AS is_current "
+        f"FROM {quote(before)} UNION ALL SELECT {record}, {own}, {when} AS valid_from, "
+        f"CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current FROM {quote(plus)}"
     )
     session.execute(f"DELETE FROM {stored} AS t USING {quote(minus)} AS m WHERE {same} AND t.is_current")
     taken = session.rows(
-        f"SELECT a.{quote(target.record)} FROM {quote(after)} AS a JOIN {stored} AS t "
-        f"ON a.{quote(target.record)} = t.{quote(target.record)} LIMIT 1"
-    ) or session.rows(f"SELECT {quote(target.record)} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1 LIMIT 1")
+        f"SELECT a.{record_name} FROM {quote(after)} AS a JOIN {stored} AS t "
+        f"ON a.{record_name} = t.{record_name} LIMIT 1"
+    ) or session.rows(f"SELECT {record_name} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1 LIMIT 1")
     if taken:
         raise ModelError(
             target.name,

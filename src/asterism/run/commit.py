@@ -206,7 +206,7 @@ def _reshape(session: Session, shape: Table, present: dict[str, Column]) -> bool
             try:
                 session.execute(f"ALTER TABLE {quote(shape.name)} ALTER COLUMN {quote(column.name)} TYPE {column.type}")
             except EngineError as error:
-                fact = f"the type of {column.name} changed from {old.type} to {column.type}, and what is stored does not fit"
+                fact = f"{column.name} was {old.type} and is {column.type}, and what is stored does not fit"
                 raise SourceError(shape.name, fact, "Change it back, or reset the stage and load it afresh.") from error
         changed = True
     return changed

@@ -4,7 +4,8 @@
     raw/<source>/<table>/<yyyy>/<mm>/<dd>/<seq>.deleted.parquet   the keys of deleted rows
     raw/<source>/_manifests/<seq>.json                            written last: what the batch is
 
-`seq` numbers the cursor that the batch began at, and the date is that cursor's, so that a retry overwrites and never adds.
+`seq` numbers the cursor that the batch began at, and the date is that cursor's, so that a retry overwrites and
+never adds.
 An object that no manifest lists does not count.
 """
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 from asterism.errors import EngineError
@@ -17,21 +18,8 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE _asterism.cursors (source TEXT, seq BIGINT, cursor TEXT, loading BOOLEAN, polled_at TIMESTAMP, "
-        "reconciled_at TIMESTAMP)",
-        "CREATE TABLE _asterism.batches (source TEXT, seq BIGINT, table_name TEXT, object TEXT, rows BIGINT, deletions BIGINT, "
-        "removed BIGINT, added BIGINT, polled_at TIMESTAMP, committed_at TIMESTAMP)",
-        "CREATE TABLE _asterism.tables (table_name TEXT, source TEXT, key TEXT)",
-        "CREATE TABLE _asterism.refreshes (seq BIGINT, moment TIMESTAMP, committed_at TIMESTAMP)",
-        "CREATE TABLE _asterism.models (model TEXT, fingerprint TEXT, state TEXT, error TEXT, since TIMESTAMP, "
-        "refreshed_at TIMESTAMP, ticked_at TIMESTAMP)",
-        "CREATE TABLE _asterism.runs (run_id TEXT, verb TEXT, step TEXT, started_at TIMESTAMP, seconds DOUBLE, status TEXT, "
-        "removed BIGINT, added BIGINT, error TEXT)",
-    ),
-)
-"""The statements that lead from each version of the ledger to the next. Only ever append."""
+_VERSIONS = 1
+"""How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +60,14 @@ class Run:
     error: str = ""
 
 
+def _statements(version: int) -> list[str]:
+    text = (files("asterism.run") / "sql" / f"ledger_{version}.sql").read_text(encoding="utf-8")
+    bare = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return [statement for statement in bare.split(";") if statement.strip()]
+
+
 def now() -> datetime:
-    """This moment, naive UTC."""
+    """The present, naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -84,22 +78,22 @@ class Ledger:
         self._session = session
 
     def prepare(self) -> None:
-        """Create the ledger, or bring an older one up to date. Raises EngineError for one that is newer than this code."""
+        """Create the ledger, or bring an older one up to date. Raises EngineError for one newer than this code."""
         columns = self._session.engine.columns("_asterism.version")
         version = self._session.rows("SELECT max(version) FROM _asterism.version")[0][0] if columns else 0
-        if version > len(_VERSIONS):
+        if version > _VERSIONS:
             raise EngineError(
-                "the ledger", f"it has version {version}, this Asterism knows {len(_VERSIONS)}", "Upgrade Asterism."
+                "the ledger", f"it has version {version}, this Asterism knows {_VERSIONS}", "Upgrade Asterism."
             )
-        if columns and version == len(_VERSIONS):
+        if columns and version == _VERSIONS:
             return
         with self._session.engine.transaction():
             self._session.execute("CREATE SCHEMA IF NOT EXISTS _asterism")
             self._session.execute("CREATE TABLE IF NOT EXISTS _asterism.version (version INTEGER, since TIMESTAMP)")
-            for number in range(version, len(_VERSIONS)):
-                for statement in _VERSIONS[number]:
+            for number in range(version + 1, _VERSIONS + 1):
+                for statement in _statements(number):
                     self._session.execute(statement)
-                self._session.execute("INSERT INTO _asterism.version VALUES ($1, $2)", [number + 1, now()])
+                self._session.execute("INSERT INTO _asterism.version VALUES ($1, $2)", [number, now()])
 
     def position(self, source: str) -> Position | None:
         """How far `source` has been read; None before the first contact."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
 from asterism.declare.source import Pull
-from asterism.declare.table import Column
+from asterism.declare.table import Column, Table
 from asterism.errors import AsterismError, LakeError
+from asterism.ports.arrow import ArrowStream
 from asterism.ports.source import Answer, Batch, Source
 from asterism.run.commit import Committed, commit
 from asterism.run.land import LandedTable, Landing, Manifest
@@ -59,10 +60,8 @@ def pull(
             left = source.estimate(position.cursor if position else {})
             total = None if left is None else rows + left
         progress(f"loading {declared.into}", rows, total)
-    return Pulled(
-        declared.into, rows, deletions, removed, added, step.refreshed, step.held, notices, True, step.polled_at,
-        perf_counter() - started,
-    )  # fmt: skip
+    seconds = perf_counter() - started
+    return replace(step, rows=rows, deletions=deletions, removed=removed, added=added, notices=notices, seconds=seconds)
 
 
 def pull_step(warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool = False) -> Pulled:
@@ -154,7 +153,7 @@ def _commit(
 
 
 def _first(warehouse: Warehouse, name: str) -> Position:
-    """The first contact: note when it was, for that names the first batch. Raises LakeError where batches lie already."""
+    """The first contact: note when it was, for that names the first batch. Raises LakeError where batches lie."""
     if any(True for _ in warehouse.lake.list(f"raw/{name}/_manifests/")):
         raise LakeError(
             f"raw/{name}",
@@ -168,7 +167,7 @@ def _first(warehouse: Warehouse, name: str) -> Position:
 
 
 def _no_leftover(warehouse: Warehouse, name: str, seq: int) -> bool:
-    """Whether no uncommitted batch of this number lies in the lake, from a process that died between landing and commit."""
+    """Whether no batch of this number lies in the lake, left by a process that died before its commit."""
     return name in warehouse.sure or not Landing(warehouse.lake, warehouse.parquet).has_manifest(name, seq)
 
 
@@ -184,7 +183,7 @@ def _land(warehouse: Warehouse, source: str, position: Position, batch: Batch) -
     deletions, gone = 0, None
     if batch.keys is not None and table.name in warehouse.raw_tables():
         gone = landing.key(source, table.name, position.polled_at, position.seq, ".deleted")
-        deletions = _land_deletions(warehouse, batch, gone)
+        deletions = _land_deletions(warehouse, table, batch.keys, gone)
     return LandedTable(
         table=table.name,
         columns=[(column.name, column.type, column.nullable) for column in table.columns],
@@ -196,14 +195,13 @@ def _land(warehouse: Warehouse, source: str, position: Position, batch: Batch) -
     )
 
 
-def _land_deletions(warehouse: Warehouse, batch: Batch, key: str) -> int:
+def _land_deletions(warehouse: Warehouse, table: Table, keys: ArrowStream, key: str) -> int:
     """Land the keys that the warehouse has and the source has not."""
-    session, table = warehouse.session, batch.table
+    session = warehouse.session
     columns = tuple(Column(name, next(c.type for c in table.columns if c.name == name)) for name in table.key)
     name = session.name()
-    assert batch.keys is not None
     try:
-        session.engine.load(name, columns, batch.keys, temporary=True)
+        session.engine.load(name, columns, keys, temporary=True)
         session.analyze(name)
         same = " AND ".join(f"t.{quote(each)} = k.{quote(each)}" for each in table.key)
         gone = session.engine.fetch(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from asterism.plan import clock
-from asterism.plan.compile import Plan
-from asterism.run.apply import referred_keys, same_key
+from asterism.plan.plan import Plan
+from asterism.run.apply import difference, referred_keys, same_key
 from asterism.run.ledger import now
-from asterism.run.refresh import Refresh
 from asterism.run.session import listed, quote
+from asterism.run.tables import Tables
 from asterism.run.warehouse import Progress, Warehouse, silent
 
 
@@ -41,26 +42,26 @@ def verify(warehouse: Warehouse, *, progress: Progress = silent) -> tuple[Differ
             continue
         with warehouse.session.transaction():
             tick = state.ticked_at or (clock.tick(moment, plan.unit) if plan.unit else moment)
-            refresh = Refresh(warehouse.session, ledger, compiled, tick)
-            found.append(_compare(warehouse, plan, refresh))
+            found.append(_compare(warehouse, plan, Tables(warehouse.session, compiled.plans), tick))
     progress("verifying", len(compiled.plans), len(compiled.plans))
     return tuple(found)
 
 
-def _compare(warehouse: Warehouse, plan: Plan, refresh: Refresh) -> Difference:
+def _compare(warehouse: Warehouse, plan: Plan, tables: Tables, tick: datetime) -> Difference:
     session = warehouse.session
-    target = refresh.target(plan)
-    expected = refresh.computed(plan, plan.full_sql(refresh.moment, session.engine.dialect), target)
+    target = tables.target(plan)
+    expected = tables.computed(plan, plan.full_sql(tick, session.engine.dialect), target)
     names, stored = listed(target.columns), quote(plan.table.name)
     current = session.keep(f"SELECT {names} FROM {stored} AS t" + (" WHERE is_current" if target.record else ""))
-    minus, plus = refresh.unlike(target, current, expected), refresh.unlike(target, expected, current)
+    minus, plus = difference(session, target, current, expected), difference(session, target, expected, current)
     if target.kept_for:
         (key,) = target.key
         absent = f"NOT EXISTS (SELECT 1 FROM {quote(expected)} AS e WHERE {same_key(target.key, 'e', 'm', [False])})"
         gone = session.keep(f"SELECT m.{quote(key)} AS k FROM {quote(minus)} AS m WHERE {absent}")
         kept = session.keep(referred_keys(target, gone))
         minus = session.keep(
-            f"SELECT * FROM {quote(minus)} AS m WHERE NOT EXISTS (SELECT 1 FROM {quote(kept)} AS k WHERE k.k = m.{quote(key)})"
+            f"SELECT * FROM {quote(minus)} AS m "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {quote(kept)} AS k WHERE k.k = m.{quote(key)})"
         )
     ((unexpected, missing),) = session.rows(
         f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"

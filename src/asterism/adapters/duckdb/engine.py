@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,11 @@ class DuckDBEngine:
         )
 
     def _attach(self, path: Path) -> None:
-        assert self._connection is not None
+        connection = self._open()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection.execute(f"SET temp_directory = {_literal(f'{path}.tmp')}")
-            self._connection.execute(f"ATTACH {_literal(str(path))} AS {_CATALOG}; USE {_CATALOG}")
+            connection.execute(f"SET temp_directory = {_literal(f'{path}.tmp')}")
+            connection.execute(f"ATTACH {_literal(str(path))} AS {_CATALOG}; USE {_CATALOG}")
         except duckdb.IOException as error:
             self.close()
             if "lock" in str(error).lower():
@@ -67,18 +67,14 @@ class DuckDBEngine:
             yield
         except BaseException:
             # A failed statement may have ended the transaction already.
-            try:
+            with suppress(EngineError):
                 self._run("ROLLBACK")
-            except EngineError:
-                pass
             raise
         try:
             self._run("COMMIT")
         except EngineError:
-            try:
+            with suppress(EngineError):
                 self._run("ROLLBACK")
-            except EngineError:
-                pass
             raise
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
