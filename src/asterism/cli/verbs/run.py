@@ -30,7 +30,7 @@ BESIDE: Mapping[str, Work] = {
 }
 """What other commands may have done by a `run`."""
 
-MODELS_EVERY = timedelta(seconds=10)
+MODELS_EVERY = timedelta(seconds=2)
 """How often edited files and the clock's ticks are looked for."""
 
 

@@ -1,0 +1,131 @@
+"""Commands and the sources they meet: those that work, those that are down, those that refuse."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ASTERISM = str(Path(sys.executable).with_name("asterism"))
+TOML = '[dev]\nwarehouse = "duckdb:///.asterism/dev/w.duckdb"\nlake = ".asterism/dev/lake"\n'
+PLATFORM = """\
+from asterism import Platform
+from asterism.sources import Postgres
+
+platform = Platform("shop")
+platform.pull(Postgres("${SHOP_URL}"), into="shop", every="200ms")
+platform.pull(Postgres("${DOWN_URL:-postgresql://u:secret@127.0.0.1:1/d}"), into="down", every="200ms")
+"""
+MODEL = "-- Orders.\n-- kind: fact\n-- key: id\n-- history: versions\nselect id, amount from shop.orders"
+
+
+class Shop:
+    """A platform in a folder."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "SHOP_URL": url}
+
+    def asterism(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [ASTERISM, *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def count(self) -> int:
+        sql = "select count(*) as n from fact_order"
+        return json.loads(self.asterism("query", sql, "--json").stdout)["rows"][0]["n"]
+
+
+@pytest.fixture
+def shop(tmp_path, database):
+    database.execute(
+        "create table orders (id int primary key, amount numeric(10,2))", "insert into orders values (1, 2.5)"
+    )
+    for name, text in {"asterism.toml": TOML, "platform.py": PLATFORM, "models/fact_order.sql": MODEL}.items():
+        file = tmp_path / "shop" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return Shop(tmp_path / "shop", database.url)
+
+
+def test_a_source_that_is_down_stops_no_other(shop):
+    done = shop.asterism("pull", "--json", code=1)
+    result = json.loads(done.stdout)
+    assert [each["source"] for each in result["sources"]] == ["shop"]
+    assert [each["error"] for each in result["failures"]] == ["SourceError"]
+    assert "secret" not in done.stdout + done.stderr
+    assert shop.count() == 1
+
+
+def test_a_source_that_is_down_is_said_so_with_exit_code_1(shop):
+    done = shop.asterism("pull", "down", code=1)
+    assert "down" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_says_which_source_it_could_not_ask(shop):
+    assert "down" in shop.asterism("check", code=1).stderr
+
+
+def test_an_unset_variable_is_told_with_file_and_line(shop):
+    del shop.environment["SHOP_URL"]
+    assert "platform.py:5: the variable SHOP_URL is not set" in shop.asterism("pull", code=2).stderr
+
+
+def test_a_table_without_a_key_is_refused_with_the_remedy(shop, database):
+    database.execute("create table notes (text text)")
+    done = shop.asterism("pull", "shop", code=1)
+    assert "notes" in done.stderr
+    assert "exclude" in done.stderr
+
+
+def test_a_wrong_password_is_said_without_showing_it(shop):
+    host = urlsplit(shop.environment["SHOP_URL"]).query
+    shop.environment["DOWN_URL"] = f"postgresql://nobody:hushhush@/nowhere?{host}"
+    done = shop.asterism("pull", "down", code=1)
+    assert "hushhush" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_keeps_up_takes_edits_in_and_retries_what_fails(shop, database):
+    command = [ASTERISM, "run", "--json"]
+    process = subprocess.Popen(
+        command, cwd=shop.folder, env=shop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        until = time.monotonic() + 30
+        while not json.loads(process.stdout.readline()).get("refreshed"):
+            assert time.monotonic() < until
+        database.execute("update orders set amount = 3 where id = 1", "insert into orders values (2, 1)")
+        wait_for(lambda: shop.count() == 3)
+        (shop.folder / "models" / "fact_order.sql").write_text(
+            MODEL.replace("amount from", "amount * 2 as amount from")
+        )
+        doubled = "select sum(amount) as n from fact_order where is_current"
+        wait_for(lambda: json.loads(shop.asterism("query", doubled, "--json").stdout)["rows"][0]["n"] in {"8.00", 8.0})
+        file.write_text("nonsense")
+        assert json.loads(shop.asterism("query", doubled, "--json").stdout)["rows"]
+    finally:
+        process.terminate()
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    events = [json.loads(line) for line in output.splitlines()]
+    delays = [event["retry_in"] for event in events if event["event"] == "failed"]
+    assert len(delays) >= 2
+    assert delays[1] > delays[0]
+    assert any(event["event"] == "reloaded" for event in events)
+
+
+def wait_for(happened) -> None:
+    until = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.1)

