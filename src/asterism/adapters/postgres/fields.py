@@ -66,7 +66,8 @@ def carried(declared: Declared, column: str, where: str) -> tuple[str, str]:  # 
     if declared.type == "oid":
         return "BIGINT", f"{column}::bigint"
     if declared.type == "numeric" and (decimal := _decimal(declared.typmod)):
-        return decimal, _unless(f"{column} <> 'NaN'", column, where)
+        # As text: the driver hands numerics out as text anyway, and takes three times as long to spell them itself.
+        return decimal, _unless(f"{column} <> 'NaN'", column, where, cast="::text")
     if declared.type in _FINITE:
         name, end = _FINITE[declared.type]
         return name, _unless(f"{column} > '-infinity' and {column} < '{end}'", column, where)
