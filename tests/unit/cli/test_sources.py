@@ -106,9 +106,8 @@ def test_run_keeps_up_takes_edits_in_and_retries_what_fails(shop, database):
             assert time.monotonic() < until
         database.execute("update orders set amount = 3 where id = 1", "insert into orders values (2, 1)")
         wait_for(lambda: shop.count() == 3)
-        (shop.folder / "models" / "fact_order.sql").write_text(
-            MODEL.replace("amount from", "amount * 2 as amount from")
-        )
+        file = shop.folder / "models" / "fact_order.sql"
+        file.write_text(MODEL.replace("amount from", "amount * 2 as amount from"))
         doubled = "select sum(amount) as n from fact_order where is_current"
         wait_for(lambda: json.loads(shop.asterism("query", doubled, "--json").stdout)["rows"][0]["n"] in {"8.00", 8.0})
         file.write_text("nonsense")
