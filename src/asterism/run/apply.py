@@ -164,19 +164,16 @@ def referred_keys(target: Target, among: str) -> str:
 
 
 def _refuse_duplicates(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> None:
-    key = listed(target.key) or "1"
+    """Raise ModelError where a new row has the key of another new row, or of one that stays."""
+    key, stored = listed(target.key), quote(target.name)
+    removed = f"EXISTS (SELECT 1 FROM {quote(minus)} AS m WHERE {same_key(target.key, 'm', 't', nullable)})"
+    current = f"t.{target.current}" if target.record else "true"
     twice = session.rows(
-        f"SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
-        if target.key
-        else f"SELECT 1 FROM {quote(plus)} HAVING count(*) > 1"
+        f"SELECT * FROM (SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 "
+        f"UNION ALL SELECT {listed(target.key, 't')} FROM {stored} AS t "
+        f"JOIN {quote(plus)} AS p ON {same_key(target.key, 't', 'p', nullable)} "
+        f"WHERE {current} AND NOT {removed}) AS twice LIMIT 1"
     )
-    if not twice:
-        removed = f"EXISTS (SELECT 1 FROM {quote(minus)} AS m WHERE {same_key(target.key, 'm', 't', nullable)})"
-        twice = session.rows(
-            f"SELECT {listed(target.key, 't') or '1'} FROM {quote(target.name)} AS t "
-            f"JOIN {quote(plus)} AS p ON {same_key(target.key, 't', 'p', nullable)} "
-            f"WHERE {'t.' if target.record else ''}{target.current} AND NOT {removed} LIMIT 1"
-        )
     if twice:
         raise duplicate(target, twice[0])
 
@@ -209,9 +206,10 @@ def _replace_versions(
     )
     session.execute(f"DELETE FROM {stored} AS t USING {quote(minus)} AS m WHERE {same} AND t.is_current")
     taken = session.rows(
-        f"SELECT a.{record_name} FROM {quote(after)} AS a JOIN {stored} AS t "
-        f"ON a.{record_name} = t.{record_name} LIMIT 1"
-    ) or session.rows(f"SELECT {record_name} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1 LIMIT 1")
+        f"SELECT * FROM (SELECT a.{record_name} FROM {quote(after)} AS a JOIN {stored} AS t "
+        f"ON a.{record_name} = t.{record_name} "
+        f"UNION ALL SELECT {record_name} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1) AS taken LIMIT 1"
+    )
     if taken:
         raise ModelError(
             target.name,

@@ -156,7 +156,7 @@ def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:
         delta = work.changes.get(plan.table.name)
         if delta is None or plan.model is None:
             continue
-        columns = warehouse.engine.columns(plan.table.name)
+        columns = warehouse.session.columns(plan.table.name)
         names = listed([column.name for column in columns])
         stream = warehouse.engine.fetch(
             f"SELECT {names}, 'before' AS change FROM {quote(delta.before)} UNION ALL "
@@ -180,7 +180,7 @@ def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:
         if session.engine.enforces_keys:
             session.execute(f"ALTER TABLE {quote(shape.name)} ADD PRIMARY KEY ({listed(shape.key)})")
         warehouse.ledger.note_table(source, shape.name, shape.key)
-        warehouse.note_raw({shape.name: Table(shape.name, session.engine.columns(shape.name), shape.key)})
+        warehouse.note_raw({shape.name: Table(shape.name, session.columns(shape.name), shape.key)})
         return True
     if known.key != shape.key:
         raise SourceError(
@@ -190,7 +190,8 @@ def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:
         )
     changed = _reshape(session, shape, {column.name: column for column in known.columns})
     if changed:
-        warehouse.note_raw({shape.name: Table(shape.name, session.engine.columns(shape.name), shape.key)})
+        session.reshaped(shape.name)
+        warehouse.note_raw({shape.name: Table(shape.name, session.columns(shape.name), shape.key)})
     return changed
 
 

@@ -6,7 +6,7 @@ It is written in the transaction of the data it speaks of, so that the two never
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -159,14 +159,29 @@ class Ledger:
         )
         return {row[0]: ModelState(*row[1:]) for row in found}
 
-    def note_model(self, name: str, state: ModelState) -> None:
-        """Note the state of a stored table."""
-        self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
-        self._session.execute(
-            "INSERT INTO _asterism.models VALUES ($1, $2, $3, $4, CAST($5 AS TIMESTAMP), CAST($6 AS TIMESTAMP), "
-            "CAST($7 AS TIMESTAMP))",
-            [name, state.fingerprint, state.state, state.error, state.since, state.refreshed_at, state.ticked_at],
-        )
+    def note_models(self, states: Mapping[str, ModelState]) -> None:
+        """Note the states of stored tables."""
+        if not states:
+            return
+        names = list(states)
+        listed = ", ".join(f"${place}" for place in range(1, len(names) + 1))
+        self._session.execute(f"DELETE FROM _asterism.models WHERE model IN ({listed})", names)
+        types = ("TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMP", "TIMESTAMP", "TIMESTAMP")
+        rows: list[str] = []
+        values: list[Any] = []
+        for name, state in states.items():
+            start = len(values)
+            values += [
+                name,
+                state.fingerprint,
+                state.state,
+                state.error,
+                state.since,
+                state.refreshed_at,
+                state.ticked_at,
+            ]
+            rows.append(f"({', '.join(f'CAST(${start + n} AS {kind})' for n, kind in enumerate(types, 1))})")
+        self._session.execute(f"INSERT INTO _asterism.models VALUES {', '.join(rows)}", values)
 
     def forget_model(self, name: str) -> None:
         """Remove a stored table from the ledger."""

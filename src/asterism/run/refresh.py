@@ -55,6 +55,8 @@ class Refresh:
     """Models that failed in an earlier try of this refresh, with their errors."""
     report: list[Refreshed] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    noted: dict[str, ModelState] = field(default_factory=dict)
+    """What the ledger is to say of the models."""
     revived: set[str] = field(default_factory=set)
     """Tables that were held and are current again."""
 
@@ -82,6 +84,7 @@ class Refresh:
             total = self._total(plan, state, forced=forced)
             if total or any(table in self.changes for table in plan.inputs):
                 self._one(plan, state, total=total)
+        self.ledger.note_models(self.noted)
         self._retire(states)
         if self.session.engine.enforces_keys and self.report:
             self._enforce()
@@ -119,12 +122,14 @@ class Refresh:
         try:
             removed, added, how = self._whole(plan, tick) if total else self._part(plan, tick)
         except (EngineError, ModelError) as error:
+            if isinstance(error, EngineError) and error.unavailable:
+                raise  # a full disk is no fault of the model that met it
             raise Broken(plan.owner, error.fact) from error
         if how != "untouched":
             self.report.append(Refreshed(plan.table.name, removed, added, perf_counter() - started, how))
         if how != "untouched" or total:
             noted = ModelState(plan.fingerprint, "current", "", None, self.moment, tick if plan.unit else None)
-            self.ledger.note_model(plan.table.name, noted)
+            self.noted[plan.table.name] = noted
             if state is not None and state.state == "held":
                 self.revived.add(plan.table.name)
 
@@ -164,13 +169,13 @@ class Refresh:
         )
         if self.session.rows(f"SELECT 1 FROM {quote(rest)} LIMIT 1"):
             query = plan.restricted_sql(Scope(rest, scope.nullable), tick, self._dialect)
-            self.tables.insert(after, query, target.columns)
+            self.tables.insert(after, query, target)
         return after
 
     def _whole(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Compute the whole table, and change what differs."""
         query, name = plan.full_sql(tick, self._dialect), plan.table.name
-        present = self.session.engine.columns(name)
+        present = self.session.columns(name)
         wanted = self.tables.shape(query, plan.table.column_names)
         own = own_columns(plan, present)
         if present and [(each.name, each.type) for each in own] != [(each.name, each.type) for each in wanted]:
@@ -200,6 +205,7 @@ class Refresh:
             self.notices += self.tables.refer()
         try:
             self.session.engine.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            self.session.engine.execute("SET CONSTRAINTS ALL DEFERRED")  # `rebuild` refreshes again in this transaction
         except EngineError as error:
             for plan in self.compiled.plans:
                 columns = [each.column for each in plan.model.references] if plan.model is not None else []
@@ -215,7 +221,7 @@ class Refresh:
         since = state.since if state is not None and state.state == "held" else self.moment
         refreshed = state.refreshed_at if state else None
         fingerprint = state.fingerprint if state else ""
-        self.ledger.note_model(plan.table.name, ModelState(fingerprint, "held", error, since, refreshed, None))
+        self.noted[plan.table.name] = ModelState(fingerprint, "held", error, since, refreshed, None)
         self.report.append(Refreshed(plan.table.name, 0, 0, 0.0, "held"))
 
     def _retire(self, states: Mapping[str, ModelState]) -> None:

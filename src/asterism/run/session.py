@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from asterism.declare.table import Column
 from asterism.plan.translate import translate
 from asterism.ports.engine import Engine
 
@@ -30,6 +31,7 @@ class Session:
         self.engine = engine
         self._number = 0
         self._temporary: list[str] = []
+        self._columns: dict[str, tuple[Column, ...]] = {}
 
     def execute(self, statement: str | exp.Expr, parameters: Sequence[Any] = ()) -> int:
         """Run a statement; see `Engine.execute`."""
@@ -51,6 +53,19 @@ class Session:
         self.analyze(name)
         return name
 
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a stored table, asked of the engine once; `reshaped` says that they may have changed."""
+        if table not in self._columns:
+            found = self.engine.columns(table)
+            if not found:
+                return ()
+            self._columns[table] = found
+        return self._columns[table]
+
+    def reshaped(self, table: str) -> None:
+        """Ask the engine again for a table's columns, when they are next needed."""
+        self._columns.pop(table, None)
+
     def analyze(self, name: str) -> None:
         """Tell the planner how large a temporary table is, where it does not know by itself."""
         if self.engine.dialect == "postgres":
@@ -69,13 +84,20 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction of the engine, at whose end no temporary table is left."""
-        with self.engine.transaction():
-            self._temporary.clear()
-            yield
-            self.tidy()
+        try:
+            with self.engine.transaction():
+                self._temporary.clear()
+                yield
+                self.tidy()
+        except BaseException:
+            self._columns.clear()  # tables that were made here are gone again
+            raise
 
     def tidy(self) -> None:
         """Drop the temporary tables made so far, in the middle of a long transaction."""
-        for name in self._temporary:
-            self.engine.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+        names = [quote(name) for name in self._temporary]
+        if names and self.engine.dialect == "duckdb":
+            self.engine.execute("; ".join(f"DROP TABLE IF EXISTS {name}" for name in names))
+        elif names:
+            self.engine.execute(f"DROP TABLE IF EXISTS {', '.join(names)}")
         self._temporary.clear()

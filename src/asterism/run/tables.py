@@ -22,7 +22,6 @@ class Tables:
     plans: tuple[Plan, ...]
     made: set[str] = field(default_factory=set)
     """Tables that were created here."""
-    _floats: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def target(self, plan: Plan) -> Target:
         """How apply sees a stored table."""
@@ -30,25 +29,32 @@ class Tables:
             plan.table.name,
             plan.table.column_names,
             plan.table.key,
-            self.floats(plan.table.name) & frozenset(plan.table.column_names),
+            frozenset(
+                each.name
+                for each in self.session.columns(plan.table.name)
+                if each.type in ("DOUBLE", "FLOAT") and each.name in plan.table.column_names
+            ),
             record_column(plan.model) if plan.model is not None and plan.model.history is not None else None,
             self._kept_for(plan),
         )
 
     def computed(self, plan: Plan, query: str, target: Target) -> str:
         """The result of a query of the engine's dialect, in a temporary table with the types of the stored one."""
-        name = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(plan.table.name)} LIMIT 0")
-        self._floats[name] = target.floats
-        self.insert(name, query, target.columns)
-        self.session.analyze(name)
-        return name
+        dialect = self.session.engine.dialect
+        stored = {column.name: column.type for column in self.session.columns(plan.table.name)}
+        casts = [
+            translate(f"SELECT CAST({_spelled(each, target.floats)} AS {stored[each]}) AS {quote(each)}", dialect)
+            for each in target.columns
+        ]
+        listing = ", ".join(each.removeprefix("SELECT ") for each in casts)
+        return self.session.keep(f"SELECT {listing} FROM ({query}) AS q", native=True)
 
-    def insert(self, name: str, query: str, columns: tuple[str, ...]) -> int:
+    def insert(self, name: str, query: str, target: Target) -> int:
         """Append the result of a query of the engine's dialect."""
-        text = (
-            f"INSERT INTO {quote(name)} ({listed(columns)}) SELECT {self._spelled(name, columns)} FROM ({query}) AS q"
+        spelled = ", ".join(_spelled(each, target.floats) for each in target.columns)
+        return self.session.engine.execute(
+            f"INSERT INTO {quote(name)} ({listed(target.columns)}) SELECT {spelled} FROM ({query}) AS q"
         )
-        return self.session.engine.execute(text)
 
     def shape(self, query: str, names: tuple[str, ...]) -> tuple[Column, ...]:
         """The columns, with their types, that a query of the engine's dialect gives."""
@@ -62,7 +68,7 @@ class Tables:
             record = f"{quote(record_column(plan.model))} BIGINT"
             columns = [record, *columns, *(f"{each.name} {each.type}" for each in HISTORY_COLUMNS)]
         self.session.execute(f"CREATE TABLE {quote(plan.table.name)} ({', '.join(columns)})")
-        self._floats.pop(plan.table.name, None)
+        self.session.reshaped(plan.table.name)
         self.made.add(plan.table.name)
         if self.session.engine.enforces_keys:
             self._index(plan)
@@ -71,14 +77,14 @@ class Tables:
         """The first content of an empty table: straight in, and checked there. Raises ModelError for a violated key."""
         target = self.target(plan)
         if target.record is None:
-            added = self.insert(plan.table.name, query, target.columns)
+            added = self.insert(plan.table.name, query, target)
         else:
             when = f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
             record = f"SELECT surrogate_key({listed(target.key)}, {when})"
             record = translate(record, self.session.engine.dialect).removeprefix("SELECT ")
             added = self.session.engine.execute(
                 f"INSERT INTO {quote(plan.table.name)} ({listed(target.all_columns)}) "
-                f"SELECT {record}, {self._spelled(plan.table.name, target.columns)}, {when}, "
+                f"SELECT {record}, {', '.join(_spelled(each, target.floats) for each in target.columns)}, {when}, "
                 f"CAST(NULL AS TIMESTAMP), true FROM ({query}) AS q"
             )
         for columns in {target.key, plan.stored_key}:
@@ -101,19 +107,19 @@ class Tables:
                 self.session.execute(f"ALTER TABLE {stored} ADD COLUMN {quote(name)} {column.type}")
             elif present[name].type != column.type:
                 self.session.execute(f"ALTER TABLE {stored} ALTER COLUMN {quote(name)} TYPE {column.type}")
-        self._floats.pop(plan.table.name, None)
+        self.session.reshaped(plan.table.name)
 
     def drop(self, name: str) -> None:
         """Drop a table, and the foreign keys that refer to it; `refer` adds those again."""
         cascade = " CASCADE" if self.session.engine.enforces_keys else ""
         self.session.execute(f"DROP TABLE IF EXISTS {quote(name)}{cascade}")
-        self._floats.pop(name, None)
+        self.session.reshaped(name)
 
     def refer(self) -> list[str]:
         """Add the foreign keys that are missing; answer, in words, those that some row does not meet."""
         asked = "SELECT constraint_name FROM information_schema.table_constraints WHERE constraint_type = 'FOREIGN KEY'"
         present = {row[0] for row in self.session.rows(asked)}
-        standing = {plan.table.name for plan in self.plans if self.session.engine.columns(plan.table.name)}
+        standing = {plan.table.name for plan in self.plans if self.session.columns(plan.table.name)}
         keys = {model.name: model.key[0] for model in self._models()}
         notices = []
         for model in self._models():
@@ -134,18 +140,6 @@ class Tables:
                     f"REFERENCES {quote(each.table)} ({key}) DEFERRABLE INITIALLY DEFERRED"
                 )
         return notices
-
-    def floats(self, name: str) -> frozenset[str]:
-        """The columns of a table that hold floats; asked of the engine once."""
-        if name not in self._floats:
-            columns = self.session.engine.columns(name)
-            self._floats[name] = frozenset(each.name for each in columns if each.type in ("DOUBLE", "FLOAT"))
-        return self._floats[name]
-
-    def _spelled(self, name: str, columns: tuple[str, ...]) -> str:
-        """The columns for a SELECT. -0.0 + 0.0 is 0.0: there is one zero, so that equal sums are equal."""
-        floats = self.floats(name)
-        return ", ".join(f"{quote(each)} + 0.0 AS {quote(each)}" if each in floats else quote(each) for each in columns)
 
     def _index(self, plan: Plan) -> None:
         stored, model = quote(plan.table.name), plan.model
@@ -171,10 +165,15 @@ class Tables:
             for each in model.references
             if model.history is not None and each.table == plan.table.name
         ]
-        return tuple((table, column) for table, column in found if self.session.engine.columns(table))
+        return tuple((table, column) for table, column in found if self.session.columns(table))
 
     def _models(self) -> list[Model]:
         return [plan.model for plan in self.plans if plan.model is not None]
+
+
+def _spelled(column: str, floats: frozenset[str]) -> str:
+    """A column for a SELECT. -0.0 + 0.0 is 0.0: there is one zero, so that equal sums are equal."""
+    return f"{quote(column)} + 0.0" if column in floats else quote(column)
 
 
 def foreign_key(model: Model, column: str) -> str:
