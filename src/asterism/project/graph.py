@@ -13,6 +13,9 @@ from asterism.project.load import Project
 
 NodeKind = Literal["source", "table", "dimension", "fact", "mart", "query"]
 
+_FLOOR: dict[NodeKind, int] = {"source": 0, "table": 1, "dimension": 2, "fact": 2, "mart": 2, "query": 3}
+"""The first layer that a kind may stand in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -35,19 +38,19 @@ class Graph:
         feeds: dict[str, list[str]] = {node.id: [] for node in self.nodes}
         for begin, end in self.edges:
             feeds[end].append(begin)
-        depth: dict[str, int] = {}
+        kinds = {node.id: node.kind for node in self.nodes}
+        placed: dict[str, int] = {}
 
-        def measure(node: str, above: frozenset[str] = frozenset()) -> int:
+        def place(node: str, above: frozenset[str] = frozenset()) -> int:
             # A circle is a problem for `check` to report; a picture of it should still come out.
-            if node not in depth and node not in above:
-                depth[node] = 1 + max((measure(feed, above | {node}) for feed in feeds[node]), default=-1)
-            return depth.get(node, 0)
+            if node not in placed and node not in above:
+                behind = 1 + max((place(feed, above | {node}) for feed in feeds[node]), default=-1)
+                placed[node] = max(behind, _FLOOR[kinds[node]])
+            return placed.get(node, 0)
 
         for node in self.nodes:
-            measure(node.id)
-        floor = {"source": 0, "table": 1, "dimension": 2, "fact": 2, "mart": 2, "query": 3}
-        placed = {node.id: max(depth[node.id], floor[node.kind]) for node in self.nodes}
-        last = max((place for node in self.nodes if node.kind != "query" and (place := placed[node.id])), default=0) + 1
+            place(node.id)
+        last = 1 + max((placed[node.id] for node in self.nodes if node.kind != "query"), default=0)
         placed |= {node.id: last for node in self.nodes if node.kind == "query"}
         columns = sorted(set(placed.values()))
         return tuple(tuple(node for node in self.nodes if placed[node.id] == column) for column in columns)
