@@ -20,7 +20,7 @@ _HEIGHT, _GAP, _MARGIN, _CHANNEL, _LETTER = 28, 10, 24, 90, 7.3
 
 _STYLE = """
   text { font: 12px ui-monospace, SFMono-Regular, Menlo, monospace; fill: #1c2430; dominant-baseline: central }
-  rect { stroke-width: 1.2; rx: 6 }
+  rect { stroke-width: 1.2 }
   path { fill: none; stroke: #8a97a8; stroke-opacity: .55; stroke-width: 1.1 }
   .source { fill: #dfe5ec; stroke: #5b6b7f } .table { fill: #f3f5f8; stroke: #9aa7b7 }
   .dimension { fill: #e0eefc; stroke: #3b7ddd } .fact { fill: #fdebd8; stroke: #d9822b }
@@ -74,7 +74,7 @@ def svg(graph: Graph, title: str) -> str:
         lines.append(f'  <path d="M{x1:g} {y1:g} C{bend:g} {y1:g} {bend:g} {y2:g} {x2:g} {y2:g}"/>')
     for box in boxes.values():
         lines.append(
-            f'  <rect class="{box.node.kind}" x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{_HEIGHT}"/>'
+            f'  <rect class="{box.node.kind}" rx="6" x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{_HEIGHT}"/>'
         )
         lines.append(f'  <text x="{box.x + 12:g}" y="{box.middle:g}">{escape(box.node.name)}</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
