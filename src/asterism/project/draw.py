@@ -73,9 +73,8 @@ def svg(graph: Graph, title: str) -> str:
         bend = (x1 + x2) / 2
         lines.append(f'  <path d="M{x1:g} {y1:g} C{bend:g} {y1:g} {bend:g} {y2:g} {x2:g} {y2:g}"/>')
     for box in boxes.values():
-        lines.append(
-            f'  <rect class="{box.node.kind}" rx="6" x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{_HEIGHT}"/>'
-        )
+        size = f'width="{box.width:g}" height="{_HEIGHT}" rx="6"'
+        lines.append(f'  <rect class="{box.node.kind}" x="{box.x:g}" y="{box.y:g}" {size}/>')
         lines.append(f'  <text x="{box.x + 12:g}" y="{box.middle:g}">{escape(box.node.name)}</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
 
