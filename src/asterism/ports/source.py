@@ -62,6 +62,10 @@ class Source(Protocol):
         """
         ...
 
+    def everything(self) -> AbstractContextManager[Answer]:
+        """Every row of every table in one snapshot, to compare with; its cursor means nothing."""
+        ...
+
     def estimate(self, cursor: Cursor) -> int | None:
         """About how many rows an initial load has still to read, for a progress bar; None where there is none to do."""
         ...

@@ -75,5 +75,6 @@ def empty(warehouse: Warehouse) -> None:
     cascade = " CASCADE" if session.engine.enforces_keys else ""
     for name in [*ledger.models(), *ledger.raw_keys()]:
         session.execute(f"DROP TABLE IF EXISTS {quote(name)}{cascade}")
+        session.reshaped(name)
     ledger.clear()
     warehouse.forget()

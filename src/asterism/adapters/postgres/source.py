@@ -75,6 +75,15 @@ class PostgresSource:
             batches = self._batches(readings)
             yield Answer(now.polled_at, batches, poll.position.write(), complete=True, notices=poll.notices)
 
+    @contextmanager
+    def everything(self) -> Iterator[Answer]:
+        """Every row of every table, in one snapshot: see the port."""
+        self._meet()
+        with self._session.snapshot():
+            now, relations = self._look()
+            batches = self._batches(tuple(Reading(relation) for relation in relations))
+            yield Answer(now.polled_at, batches, {}, complete=True)
+
     def estimate(self, cursor: Cursor) -> int | None:
         """About how many rows an initial load has still to read."""
         position = Position.read(cursor)

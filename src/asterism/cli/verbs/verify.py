@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,15 +23,17 @@ def verify(
     stage: StageOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
+    source: Annotated[bool, typer.Option("--source", help="Pull, and compare every row with the sources too.")] = False,
 ) -> None:
     """Compare what is stored with the models.
 
-    Recomputes every model in full and compares both ways. Changes nothing.
+    Recomputes every model in full and compares both ways. Changes nothing; with --source it pulls first, and reads
+    every source whole.
 
     Exit code 1 where there is any difference.
     """
     chosen = common(context, project, stage, as_json, debug)
-    result = perform(chosen, "verify", work, {})
+    result = perform(chosen, "verify", work, {"source": source})
     if chosen.json:
         show.as_json(result)
     else:
@@ -44,11 +46,17 @@ def verify(
         raise typer.Exit(1)
 
 
-def work(desk: Desk, _arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Count the differences of each table."""
+    from asterism.run.verify import Difference
     from asterism.run.verify import verify as compare
+    from asterism.run.verify_source import verify_source as compare_source
 
-    found = compare(desk.warehouse, progress=progress)
+    found: tuple[Difference, ...] = ()
+    if arguments.get("source"):
+        for declared in desk.project.pulls:
+            found += compare_source(desk.warehouse, declared, desk.source(declared))
+    found += compare(desk.warehouse, progress=progress)
     tables = [
         {"table": each.table, "missing": each.missing, "unexpected": each.unexpected, "history": each.history}
         for each in found
