@@ -78,7 +78,15 @@ class SourceError(AsterismError):
 
 
 class EngineError(AsterismError):
-    """The warehouse is down or refuses a statement."""
+    """The warehouse is down or refuses a statement.
+
+    `unavailable` says that the engine itself is in trouble: away, full, out of memory. Then no statement is to blame,
+    no model is held for it, and the same work may pass later.
+    """
+
+    def __init__(self, subject: str, fact: str, remedy: str = "", *, unavailable: bool = False) -> None:
+        super().__init__(subject, fact, remedy)
+        self.unavailable = unavailable
 
 
 class LakeError(AsterismError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
 
+_FULL = re.compile(r"no space left|disk quota|could not write|file too large", re.IGNORECASE)
 _CATALOG = "_warehouse"
 """The file is attached by this name, so that no schema of a user's can be mistaken for the file's own name."""
 
@@ -156,11 +158,12 @@ class DuckDBEngine:
 
 def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:
     text = _first_line(error)
-    lowered = text.lower()
-    if "no space left" in lowered or "could not write" in lowered or "disk quota" in lowered:
-        return EngineError(name, text, "Free some disk space and repeat; nothing was half done.")
+    if _FULL.search(text):
+        return EngineError(name, text, "Free some disk space and repeat: nothing is half done.", unavailable=True)
     if isinstance(error, duckdb.OutOfMemoryException):
         return EngineError(name, text, "Give the machine more memory, or load in smaller chunks.")
+    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+        return EngineError(name, text, "Check the disk that the file lies on, and repeat.", unavailable=True)
     return EngineError(name, text, f"The statement was: {sql[:1000]}")
 
 

@@ -12,8 +12,9 @@ from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.arrowschema import postgres_types
+from asterism.adapters.postgres.failures import driver_error, engine_failure
 from asterism.declare.table import Column
-from asterism.errors import EngineError
+from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
 
 _NAMES = {
@@ -26,6 +27,11 @@ _NAMES = {
 _TYPES = {theirs: ours for ours, theirs in _NAMES.items()} | {"HUGEINT": "numeric(38,0)", "UBIGINT": "numeric(20,0)"}
 _COPIED = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "BLOB", "TIMESTAMP"}
 """Types that the driver copies into a column of the same type; the others go through a temporary table and a cast."""
+_TURN = int.from_bytes(b"asterism")
+"""An advisory lock that every transaction holds. A process that is killed leaves a server's process behind, which may
+still commit: who connects next waits for it, and then reads a cursor that stays."""
+_ALONE = ("lock_timeout = '60s'", "client_connection_check_interval = '1s'")
+_LOCK_TIMEOUT = "55P03"
 
 
 class PostgresEngine:
@@ -40,6 +46,7 @@ class PostgresEngine:
         self._decoder.execute("SET TimeZone = 'UTC'")
         self._url = url
         self._closed = False
+        self._inside = False
         self._connection: dbapi.Connection | None = self._connect()
 
     def _connect(self) -> dbapi.Connection:
@@ -47,12 +54,15 @@ class PostgresEngine:
             connection = dbapi.connect(self._url, autocommit=True)
             with connection.cursor() as cursor:
                 # Compiling a plan to machine code takes longer than most refreshes.
-                for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off"):
+                for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off", *_ALONE):
                     cursor.execute(f"SET {setting}")
+                cursor.execute(f"SELECT pg_advisory_lock({_TURN}), pg_advisory_unlock({_TURN})")
+                cursor.execute("SET lock_timeout = 0")
         except AdbcError as error:
-            raise EngineError(
-                self._name, _fact(error), "Check that the server runs, and the URL with its password."
-            ) from error
+            if getattr(error, "sqlstate", None) == _LOCK_TIMEOUT:
+                fact = "another Asterism has worked in this database for a long time, and still does"
+                raise LockedError(self._name, fact, "Wait for it, or stop it.") from error
+            raise engine_failure(self._name, self._url, error, "") from error
         return connection
 
     @contextmanager
@@ -63,7 +73,10 @@ class PostgresEngine:
         connection = self._open().adbc_connection
         try:
             connection.set_autocommit(False)
+            self._inside = True
+            self.execute(f"SELECT pg_advisory_xact_lock({_TURN})")
             yield
+            self._open()
             connection.commit()
             connection.set_autocommit(True)
         except BaseException as error:
@@ -75,6 +88,8 @@ class PostgresEngine:
             if isinstance(error, AdbcError):
                 raise self._failed(error, "COMMIT") from error
             raise
+        finally:
+            self._inside = False
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """See `Engine.execute`."""
@@ -107,6 +122,8 @@ class PostgresEngine:
             except AdbcError as error:
                 raise self._failed(error, sql) from error
             except duckdb.Error as error:
+                if (behind := driver_error(error)) is not None:
+                    raise self._failed(behind, sql) from error
                 raise EngineError(self._name, _first_line(error), f"The statement was: {sql[:1000]}") from error
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
@@ -185,18 +202,18 @@ class PostgresEngine:
         if self._closed:
             raise EngineError(self._name, "the connection is closed")
         if self._connection is None:
+            if self._inside:
+                # A new connection would work outside the transaction, and commit at once.
+                fact = "the connection was lost in a transaction"
+                raise EngineError(self._name, fact, "Repeat it: nothing is half done.", unavailable=True)
             self._connection = self._connect()
         return self._connection
 
-    def _failed(self, error: AdbcError, sql: str) -> EngineError:
+    def _failed(self, error: BaseException, sql: str) -> EngineError:
         state = getattr(error, "sqlstate", None) or ""
         if not state or state.startswith(("08", "57P")):
             self._disconnect()  # the server went away: the next statement connects anew
-        if state == "53100":
-            return EngineError(
-                self._name, _fact(error), "Free some disk space on the server and repeat; nothing was half done."
-            )
-        return EngineError(self._name, _fact(error), f"The statement was: {sql[:1000]}")
+        return engine_failure(self._name, self._url, error, sql)
 
 
 class _Held:
@@ -257,11 +274,6 @@ def _spelled(kind: str) -> str:
 def _carried(kind: str) -> str:
     """The type in which a column travels to PostgreSQL."""
     return "VARCHAR" if kind in ("JSON", "UUID", "INTERVAL", "HUGEINT", "UBIGINT") else kind
-
-
-def _fact(error: AdbcError) -> str:
-    text = re.sub(r"^\w+: (\[libpq\] )?", "", str(error)).split("Query was:")[0]
-    return re.sub(r"\s+", " ", text).strip(" .")
 
 
 def _first_line(error: BaseException) -> str:

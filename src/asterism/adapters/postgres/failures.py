@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from asterism.errors import SourceError
+from asterism.errors import EngineError, SourceError
 
 REFUSED_VALUE = "cannot be carried without loss: "
 """Marks an error that a query of ours raised on purpose; what follows names column and value."""
@@ -56,6 +56,13 @@ _BY_WORDS = (
     (r"could not translate host name", "Check the host in the source's URL, and this machine's network.", True),
     (r"too many (?:clients|connections)", *_BY_STATE["53300"]),
 )
+_AWAY = re.compile(
+    r"connection to server|no connection to the server|server closed the connection|terminating connection|"
+    r"could not (?:send|receive)|could not translate host name|SSL (?:connection|SYSCALL)|the database system is|"
+    r"too many (?:clients|connections)"
+)
+"""Words of libpq, which gives no SQLSTATE where it is the connection that fails."""
+_TIMEOUT = "57014"  # of one statement, and so its own fault
 _BY_CLASS = {"08": True, "53": True, "57": True, "58": True, "40": True}
 
 
@@ -81,6 +88,25 @@ def failure(name: str, url: str, error: BaseException) -> SourceError:
     if _BY_CLASS.get(state[:2], False):
         return SourceError(name, fact, "The server is busy, or going down. " + _AGAIN, transient=True)
     return SourceError(name, fact, f"PostgreSQL says SQLSTATE {state}: correct it at the source, or exclude the table.")
+
+
+def engine_failure(name: str, url: str, error: BaseException, sql: str) -> EngineError:
+    """What an error of the driver means for the warehouse called `name`, which was asked `sql` ("": to connect)."""
+    text = re.sub(r"^\w+: (\[libpq\] )?(Failed to \w+ query: )?", "", scrubbed(str(error), url)).split("Query was:")[0]
+    fact = re.sub(r"\s+", " ", text).strip(" .")
+    state = getattr(error, "sqlstate", None) or _state(text) or ""
+    if state == "53100":
+        remedy = "Free some disk space on the server and repeat: nothing is half done."
+        return EngineError(name, _fact(text), remedy, unavailable=True)
+    for words, remedy, _ in _BY_WORDS:
+        if not sql and re.search(words, fact):
+            return EngineError(
+                name, _fact(text), remedy.replace("the source's URL", "the warehouse's URL"), unavailable=True
+            )
+    if not sql or _AWAY.search(fact) or (_BY_CLASS.get(state[:2], False) and state != _TIMEOUT):
+        remedy = "Check that the server runs and can be reached, and repeat: nothing is half done."
+        return EngineError(name, _fact(text), remedy, unavailable=True)
+    return EngineError(name, fact, f"The statement was: {sql[:1000]}")
 
 
 def driver_error(error: BaseException) -> BaseException | None:
