@@ -1,0 +1,185 @@
+-- A surrogate key is the same on every engine.
+-- key: record
+select surrogate_key(id, placed) as record, try_cast(state as integer) as state from shop.orders
+
+-- ---- what is made of it
+
+-- surrogate_key (key record): incremental, by record
+
+-- all of it: duckdb
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  CAST(CAST('0x' || SUBSTRING(
+    MD5(
+      COALESCE(
+        CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+        '-'
+      ) || COALESCE(
+        CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+        '-'
+      )
+    ),
+    1,
+    16
+  ) AS UBIGINT) & 9223372036854775807 AS BIGINT) AS "record",
+  TRY_CAST("orders"."state" AS INT) AS "state"
+FROM "shop"."orders" AS "orders";
+
+-- all of it: postgres
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    CAST(CAST('x' || SUBSTRING(MD5(
+      COALESCE(
+        CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+        '-'
+      ) || COALESCE(
+        CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+        '-'
+      )
+    ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
+  ) AS "record",
+  CASE
+    WHEN PG_INPUT_IS_VALID(CAST("orders"."state" AS TEXT), 'INT')
+    THEN CAST("orders"."state" AS INT)
+  END AS "state"
+FROM "shop"."orders" AS "orders";
+
+-- the keys that a change of shop.orders can touch: duckdb
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    CAST(CAST('0x' || SUBSTRING(
+      MD5(
+        COALESCE(
+          CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+          '-'
+        ) || COALESCE(
+          CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+          '-'
+        )
+      ),
+      1,
+      16
+    ) AS UBIGINT) & 9223372036854775807 AS BIGINT) AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    (
+      CAST(CAST('x' || SUBSTRING(MD5(
+        COALESCE(
+          CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+          '-'
+        ) || COALESCE(
+          CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+          '-'
+        )
+      ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
+    ) AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the rows of those keys (the first of them may be NULL): duckdb
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  CAST(CAST('0x' || SUBSTRING(
+    MD5(
+      COALESCE(
+        CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+        '-'
+      ) || COALESCE(
+        CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+        '-'
+      )
+    ),
+    1,
+    16
+  ) AS UBIGINT) & 9223372036854775807 AS BIGINT) AS "record",
+  TRY_CAST("orders"."state" AS INT) AS "state"
+FROM (
+  SELECT
+    "orders".*
+  FROM "shop"."orders" AS "orders"
+  JOIN "scope" AS "_s"
+    ON (
+      CAST(CAST('0x' || SUBSTRING(
+        MD5(
+          COALESCE(
+            CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+            '-'
+          ) || COALESCE(
+            CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+            '-'
+          )
+        ),
+        1,
+        16
+      ) AS UBIGINT) & 9223372036854775807 AS BIGINT)
+    ) IS NOT DISTINCT FROM (
+      "_s"."s0"
+    )
+) AS "orders";
+
+-- the rows of those keys (the first of them may be NULL): postgres
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    CAST(CAST('x' || SUBSTRING(MD5(
+      COALESCE(
+        CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+        '-'
+      ) || COALESCE(
+        CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+        '-'
+      )
+    ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
+  ) AS "record",
+  CASE
+    WHEN PG_INPUT_IS_VALID(CAST("orders"."state" AS TEXT), 'INT')
+    THEN CAST("orders"."state" AS INT)
+  END AS "state"
+FROM (
+  SELECT
+    "orders".*
+  FROM "shop"."orders" AS "orders"
+  JOIN "scope" AS "_s"
+    ON JSONB_BUILD_ARRAY(
+      (
+        CAST(CAST('x' || SUBSTRING(MD5(
+          COALESCE(
+            CAST(LENGTH(CAST("orders"."id" AS TEXT)) AS TEXT) || ':' || CAST("orders"."id" AS TEXT),
+            '-'
+          ) || COALESCE(
+            CAST(LENGTH(CAST("orders"."placed" AS TEXT)) AS TEXT) || ':' || CAST("orders"."placed" AS TEXT),
+            '-'
+          )
+        ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
+      )
+    ) = JSONB_BUILD_ARRAY("_s"."s0")
+) AS "orders";

@@ -1,0 +1,182 @@
+-- Every date that is mentioned, and those of this month.
+-- key: day
+with days as (
+    select placed::date as day from shop.orders
+    union all
+    select d::date from generate_series(date_trunc('month', current_date), current_date, interval 1 day) as g(d)
+)
+select distinct day, dayname(day) as name, isodow(day) as number from days where day is not null
+
+-- ---- what is made of it
+
+-- union_all (key day): incremental, by day; again every day
+
+-- all of it: duckdb
+SELECT DISTINCT
+  "days"."day" AS "day",
+  DAYNAME("days"."day") AS "name",
+  ISODOW("days"."day") AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM "shop"."orders" AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM GENERATE_SERIES(
+    DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+    CAST('2024-02-29' AS DATE),
+    INTERVAL '1' DAY
+  ) AS "g"("d")
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;
+
+-- all of it: postgres
+SELECT DISTINCT
+  "days"."day" AS "day",
+  TRIM(TO_CHAR("days"."day", 'FMDay')) AS "name",
+  CAST(EXTRACT(ISODOW FROM "days"."day") AS BIGINT) AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM "shop"."orders" AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM GENERATE_SERIES(
+    DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+    CAST('2024-02-29' AS DATE),
+    INTERVAL '1 DAY'
+  ) AS "g"("d")
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;
+
+-- the keys that a change of shop.orders can touch: duckdb
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "days"."day" AS "s0"
+  FROM (
+    SELECT
+      CAST("orders"."placed" AS DATE) AS "day"
+    FROM (
+      SELECT
+        *
+      FROM "before"
+      UNION ALL
+      SELECT
+        *
+      FROM "after"
+    ) AS "orders"
+  ) AS "days"
+  WHERE
+    NOT "days"."day" IS NULL
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "days"."day" AS "s0"
+  FROM (
+    SELECT
+      CAST("orders"."placed" AS DATE) AS "day"
+    FROM (
+      SELECT
+        *
+      FROM "before"
+      UNION ALL
+      SELECT
+        *
+      FROM "after"
+    ) AS "orders"
+  ) AS "days"
+  WHERE
+    NOT "days"."day" IS NULL
+) AS "_scope";
+
+-- the rows of those keys (the first of them may be NULL): duckdb
+SELECT DISTINCT
+  "days"."day" AS "day",
+  DAYNAME("days"."day") AS "name",
+  ISODOW("days"."day") AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM (
+    SELECT
+      "orders".*
+    FROM "shop"."orders" AS "orders"
+    JOIN "scope" AS "_s"
+      ON (
+        (
+          CAST("orders"."placed" AS DATE)
+        )
+      ) IS NOT DISTINCT FROM (
+        "_s"."s0"
+      )
+  ) AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM (
+    SELECT
+      "g".*
+    FROM GENERATE_SERIES(
+      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+      CAST('2024-02-29' AS DATE),
+      INTERVAL '1' DAY
+    ) AS "g"("d")
+    JOIN "scope" AS "_s"
+      ON (
+        (
+          CAST("g"."d" AS DATE)
+        )
+      ) IS NOT DISTINCT FROM (
+        "_s"."s0"
+      )
+  ) AS "g"
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;
+
+-- the rows of those keys (the first of them may be NULL): postgres
+SELECT DISTINCT
+  "days"."day" AS "day",
+  TRIM(TO_CHAR("days"."day", 'FMDay')) AS "name",
+  CAST(EXTRACT(ISODOW FROM "days"."day") AS BIGINT) AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM (
+    SELECT
+      "orders".*
+    FROM "shop"."orders" AS "orders"
+    JOIN "scope" AS "_s"
+      ON JSONB_BUILD_ARRAY((
+        CAST("orders"."placed" AS DATE)
+      )) = JSONB_BUILD_ARRAY("_s"."s0")
+  ) AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM (
+    SELECT
+      "g".*
+    FROM GENERATE_SERIES(
+      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+      CAST('2024-02-29' AS DATE),
+      INTERVAL '1 DAY'
+    ) AS "g"("d")
+    JOIN "scope" AS "_s"
+      ON JSONB_BUILD_ARRAY((
+        CAST("g"."d" AS DATE)
+      )) = JSONB_BUILD_ARRAY("_s"."s0")
+  ) AS "g"
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;

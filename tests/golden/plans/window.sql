@@ -1,0 +1,139 @@
+-- The latest order of each customer; ties are broken by the key.
+-- key: id
+select id, customer, placed, row_number() over (partition by customer order by placed desc) as place
+from shop.orders
+qualify place = 1
+
+-- ---- what is made of it
+
+-- window (key id): incremental, by customer
+
+-- all of it: duckdb
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  "orders"."id" AS "id",
+  "orders"."customer" AS "customer",
+  "orders"."placed" AS "placed",
+  ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") AS "place"
+FROM "shop"."orders" AS "orders"
+QUALIFY
+  ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") = 1;
+
+-- all of it: postgres
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  "id",
+  "customer",
+  "placed",
+  "place"
+FROM (
+  /* The latest order of each customer; ties are broken by the key. */
+  /* key: id */
+  SELECT
+    "orders"."id" AS "id",
+    "orders"."customer" AS "customer",
+    "orders"."placed" AS "placed",
+    ROW_NUMBER() OVER (
+      PARTITION BY "orders"."customer"
+      ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
+    ) AS "place",
+    ROW_NUMBER() OVER (
+      PARTITION BY "orders"."customer"
+      ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
+    ) AS "_w"
+  FROM "shop"."orders" AS "orders"
+) AS "_t"
+WHERE
+  "_w" = 1;
+
+-- the keys that a change of shop.orders can touch: duckdb
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "orders"."customer" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "orders"."customer" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the rows of those keys (the first of them may be NULL): duckdb
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  "orders"."id" AS "id",
+  "orders"."customer" AS "customer",
+  "orders"."placed" AS "placed",
+  ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") AS "place"
+FROM (
+  SELECT
+    "orders".*
+  FROM "shop"."orders" AS "orders"
+  JOIN "scope" AS "_s"
+    ON (
+      "orders"."customer"
+    ) IS NOT DISTINCT FROM (
+      "_s"."s0"
+    )
+) AS "orders"
+QUALIFY
+  ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") = 1;
+
+-- the rows of those keys (the first of them may be NULL): postgres
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  "id",
+  "customer",
+  "placed",
+  "place"
+FROM (
+  /* The latest order of each customer; ties are broken by the key. */
+  /* key: id */
+  SELECT
+    "orders"."id" AS "id",
+    "orders"."customer" AS "customer",
+    "orders"."placed" AS "placed",
+    ROW_NUMBER() OVER (
+      PARTITION BY "orders"."customer"
+      ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
+    ) AS "place",
+    ROW_NUMBER() OVER (
+      PARTITION BY "orders"."customer"
+      ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
+    ) AS "_w"
+  FROM (
+    SELECT
+      "orders".*
+    FROM "shop"."orders" AS "orders"
+    JOIN "scope" AS "_s"
+      ON JSONB_BUILD_ARRAY("orders"."customer") = JSONB_BUILD_ARRAY("_s"."s0")
+  ) AS "orders"
+) AS "_t"
+WHERE
+  "_w" = 1;
