@@ -27,6 +27,8 @@ A first platform, a minute later:
 Exit codes: 0 well, 1 the work failed, 2 the usage or the project is wrong.
 """
 
+_REPORT = "Run it again with --debug, and report what that shows."
+
 app = typer.Typer(
     name="asterism",
     no_args_is_help=True,
@@ -74,6 +76,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has seen enough; there is nobody to tell
         sys.exit(0)
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        fault = AsterismError("asterism", f"met a fault of its own: {type(error).__name__}: {error}", _REPORT)
+        _tell(fault, as_json="--json" in arguments, debug=False)
+        sys.exit(fault.exit_code)
 
 
 def _tell(error: AsterismError, *, as_json: bool, debug: bool) -> None:

@@ -28,12 +28,14 @@ def table(
     """Rows under a head. `numeric` are the places of columns whose values stand at the right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(title=title or None, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
-        grid.add_column(column, justify="right" if place in numeric else "left", overflow="fold")
+        grid.add_column(Text(column), justify="right" if place in numeric else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(_cell(value) for value in row))
+        # Text, and not markup: what a value holds is shown as it is.
+        grid.add_row(*(Text("NULL", "dim") if value is None else Text(plain_text(value)) for value in row))
     console = Console()
     if not console.is_terminal:
         # A pipe has no width of its own, and rows are not to be folded for the sake of eighty columns.
@@ -80,9 +82,3 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], N
             bars.update(tasks[step], completed=done, total=total)
 
         yield tell
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    return "[dim]NULL[/dim]" if value is None else escape(plain_text(value))

@@ -14,6 +14,7 @@ from asterism.declare.model import Parameter, Query
 from asterism.errors import UsageError
 from asterism.plan.parse import Refused, parse
 from asterism.plan.translate import translate
+from asterism.run.fence import refuse_reaching_out
 from asterism.run.warehouse import Warehouse
 
 
@@ -39,6 +40,7 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
     except Refused as refused:
         raise UsageError(subject, refused.fact, refused.remedy) from refused
     _read_only(tree, subject)
+    refuse_reaching_out(tree, subject)
     bound = _bind(tree, declared, dict(values or {}), subject)
     text = translate(tree, warehouse.engine.dialect)
     with warehouse.engine.transaction():

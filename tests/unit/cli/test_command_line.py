@@ -85,6 +85,7 @@ def test_values_of_a_query_lose_nothing(shop):
     out = asterism(shop, "query", sql, "--csv").stdout
     assert out == 'day,big,price,nothing,text,empty\n2024-01-01,9007199254740993,1.50,,"a,""b",""\n'
     assert "NULL" in asterism(shop, "query", sql).stdout
+    assert "x:x:[red]x" in asterism(shop, "query", "select 'x:x:[red]x' as \"a:b:[c]\"").stdout
 
 
 def test_columns_of_one_name_are_all_kept(shop):

@@ -1,0 +1,21 @@
+"""What a question may not call: functions that reach out of the database, or change how it runs."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from asterism.errors import UsageError
+
+# PostgreSQL runs some of these for a superuser even in a read-only transaction, and an embedded server knows no other
+# user. None of them means anything in DuckDB's dialect, in which questions are asked; DuckDB shuts itself off.
+_OUTSIDE = re.compile(r"(?:pg|lo|txid|dblink|binary_upgrade)_|dblink$|set_config$|current_setting$|.*_to_xml")
+
+
+def refuse_reaching_out(tree: exp.Expression, subject: str) -> None:
+    """Raise UsageError where `tree` calls such a function, as a value or as a table."""
+    for node in tree.find_all(exp.Anonymous):
+        if _OUTSIDE.match(node.name.lower()):
+            remedy = "Ask for tables of the warehouse; use functions that compute."
+            raise UsageError(subject, f"it calls {node.name}, which reaches out of the warehouse's tables", remedy)
