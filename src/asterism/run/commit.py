@@ -14,7 +14,7 @@ from asterism.errors import EngineError, LockedError, SourceError
 from asterism.plan.scope import Delta
 from asterism.run.apply import Applied, Target, Within, apply
 from asterism.run.land import LandedTable, Landing, Manifest
-from asterism.run.ledger import ModelState, Position
+from asterism.run.ledger import Position
 from asterism.run.refresh import Broken, Refresh, Refreshed
 from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
@@ -43,6 +43,7 @@ def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Comm
     """
 
     def work(held: dict[str, str]) -> Committed:
+        warehouse.ledger.lock()
         current = warehouse.ledger.position(manifest.source)
         if current is not None and current.seq != manifest.seq:
             raise LockedError(
@@ -131,22 +132,8 @@ def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
         _process(warehouse, work, seq)
     states = warehouse.ledger.models()
     stuck = tuple((name, state.error) for name, state in sorted(states.items()) if state.state == "held")
-    for name, state in _problems(warehouse, work).items():
-        stuck = (*stuck, (name, state.error))
+    stuck += tuple((name, reason) for name, (_, reason) in warehouse.unplanned(work.compiled).items())
     return Committed(tuple(work.report), stuck, done.removed, done.added, (*done.notices, *work.notices), work.moment)
-
-
-def _problems(warehouse: Warehouse, work: Refresh) -> dict[str, ModelState]:
-    """Models that do not compile are held too: their tables stay as they are."""
-    found = {}
-    for model in warehouse.models:
-        if any(plan.table.name == model.name for plan in work.compiled.plans):
-            continue
-        facts = [problem.fact for problem in work.compiled.problems if problem.where.startswith(str(model.path))]
-        found[model.name] = ModelState(
-            "", "held", facts[0] if facts else "waits for a model that is wrong", None, None, None
-        )
-    return found
 
 
 def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:

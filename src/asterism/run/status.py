@@ -60,6 +60,7 @@ def status(warehouse: Warehouse, sources: tuple[str, ...], *, runs: int = 10) ->
 def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
     states = warehouse.ledger.models()
     compiled = warehouse.compiled(warehouse.raw_tables().values())
+    unplanned = warehouse.unplanned(compiled)
     plans = {plan.table.name: plan for plan in compiled.plans if plan.model is not None}
     found = []
     for model in sorted(warehouse.models, key=lambda each: each.name):
@@ -68,10 +69,9 @@ def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
         if state is not None and state.refreshed_at is not None:
             current = " WHERE is_current" if model.history else ""
             rows = warehouse.session.rows(f"SELECT count(*) FROM {quote(model.name)}{current}")[0][0]
-        facts = [problem.fact for problem in compiled.problems if problem.where.startswith(str(model.path))]
         if plan is None:
-            text = facts[0] if facts else "waits for its inputs"
-            found.append(ModelStatus(model.name, "wrong" if facts else "waiting", "", rows, None, None, text))
+            kind, reason = unplanned[model.name]
+            found.append(ModelStatus(model.name, kind, "", rows, None, None, reason))
         elif state is None:
             found.append(ModelStatus(model.name, "new", plan.maintenance, None, None, None, ""))
         else:

@@ -58,6 +58,17 @@ class Warehouse:
             self._compiled = (named, compile_models(self.models, named))
         return self._compiled[1]
 
+    def unplanned(self, compiled: Compiled) -> dict[str, tuple[str, str]]:
+        """The models that have no plan, each with `waiting` or `wrong` and the reason; their tables stay as they are."""
+        planned = {plan.table.name for plan in compiled.plans}
+        found = {}
+        for model in self.models:
+            if model.name not in planned:
+                facts = [each.fact for each in compiled.problems if each.where.startswith(str(model.path))]
+                absent = not facts or facts[0].startswith("there is no table")
+                found[model.name] = ("waiting" if absent else "wrong", facts[0] if facts else "waits for its inputs")
+        return found
+
     def raw_tables(self) -> dict[str, Table]:
         """The source tables that stand in the warehouse, as the landing described them."""
         return dict(self._raw)
