@@ -59,7 +59,7 @@ class Warehouse:
         return self._compiled[1]
 
     def unplanned(self, compiled: Compiled) -> dict[str, tuple[str, str]]:
-        """The models that have no plan, each with `waiting` or `wrong` and the reason; their tables stay as they are."""
+        """The models that have no plan, with `waiting` or `wrong` and the reason; their tables stay as they are."""
         planned = {plan.table.name for plan in compiled.plans}
         found = {}
         for model in self.models:
