@@ -13,7 +13,7 @@ from asterism.errors import UsageError
 _OUTSIDE = re.compile(r"(?:pg|lo|txid|dblink|binary_upgrade)_|dblink$|set_config$|current_setting$|.*_to_xml")
 
 
-def refuse_reaching_out(tree: exp.Expression, subject: str) -> None:
+def refuse_reaching_out(tree: exp.Query, subject: str) -> None:
     """Raise UsageError where `tree` calls such a function, as a value or as a table."""
     for node in tree.find_all(exp.Anonymous):
         if _OUTSIDE.match(node.name.lower()):

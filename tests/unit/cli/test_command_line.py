@@ -1,13 +1,16 @@
 """The command line as a user meets it, on platforms that need no source."""
 
+import io
 import json
-import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from asterism.cli.main import main
 
 ASTERISM = str(Path(sys.executable).with_name("asterism"))
 TOML = """\
@@ -45,10 +48,16 @@ def shop(tmp_path):
 
 
 def asterism(folder: Path, *arguments: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [ASTERISM, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=60
-    )
+    """The command in this process, which is ten times as quick as one of its own."""
+    output, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["asterism", *arguments])
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    done = subprocess.CompletedProcess(arguments, ended.value.code or 0, output.getvalue(), errors.getvalue())
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
