@@ -110,7 +110,7 @@ def perform(
     project = project or load(common.root(), common.stage)
     state = Path(project.stage.state)
     with progress_bars(quiet=common.json) as progress:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + (0 if alone and control.is_served(state) else PATIENCE)
         while True:
             client = None if alone else control.connect(state)
             if client is not None:

@@ -102,6 +102,10 @@ class Client:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
+    def close(self) -> None:
+        """Go without a request."""
+        self._connection.close()
+
     def call(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
         """Have a verb carried out; answer its result. Raises what it raised, and AsterismError if `run` goes away."""
         with self._connection, self._connection.makefile("rb") as stream:
@@ -114,6 +118,14 @@ class Client:
                 else:
                     return answer["result"]
         raise AsterismError("run", "stopped before it answered", "Run the command again.")
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a `run` holds the stage whose state is in `folder`: it will for long, and waiting for it is idle."""
+    client = connect(folder)
+    if client is not None:
+        client.close()
+    return client is not None
 
 
 def connect(folder: Path) -> Client | None:

@@ -54,12 +54,14 @@ def run(
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
     With --json, an event a line on stdout.
     """
+    from asterism.run.control import is_served
     from asterism.run.lock import StageLock
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
     loaded = load(chosen.root(), chosen.stage)
-    with StageLock(loaded.stage, "run", wait=PATIENCE), Wiring(loaded.stage) as wiring:
+    patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
+    with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
         _Run(Desk(loaded, wiring), chosen).work()
 
 
