@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,14 +30,20 @@ class StageLock:
         self._note = self._folder / "holder.json"
 
     def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._folder / "lock")
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self._folder / "lock")
             self._lock.acquire(timeout=self._wait, poll_interval=0.02)
         except Timeout:
             raise self._held() from None
+        except OSError as error:
+            fact = f"its folder for locks, {self._folder}, cannot be written: {error.strerror or error}"
+            raise LockedError(
+                f"stage {self._stage.name}", fact, "Make the folder writable, on a local disk."
+            ) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._note.write_text(json.dumps({"pid": os.getpid(), "verb": self._verb, "since": since}))
+        with suppress(OSError):  # on a full disk nobody learns who holds the lock, and it holds all the same
+            self._note.write_text(json.dumps({"pid": os.getpid(), "verb": self._verb, "since": since}))
         return self
 
     def __exit__(
