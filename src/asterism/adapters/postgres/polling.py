@@ -57,7 +57,9 @@ def decide(
     mistrust = mistrusted(position, snapshot)
     if mistrust is not None:
         notices.append(f"all tables are read again: {mistrust}")
-    reconcile = reconcile or mistrust is not None or (position.load is not None and position.load.done)
+    loaded = position.load is not None and position.load.done
+    # Where nothing was written since the initial load began, its chunks agree with each other as they are.
+    reconcile = reconcile or mistrust is not None or (loaded and snapshot.xmax > position.xmin)
     readings = []
     for relation in relations:
         drift = list(_drift(position.tables.get(relation.name), relation))
@@ -76,7 +78,7 @@ def decide(
             readings.append(Reading(relation, changed("horizon") + also, needed=False))
     for gone in sorted(position.tables.keys() - {relation.name for relation in relations}):
         notices.append(f"{gone}: no longer at the source, or excluded; the warehouse keeps its rows")
-    following = position.after(snapshot, relations, reconciled=reconcile)
+    following = position.after(snapshot, relations, reconciled=reconcile or loaded)
     return Poll(tuple(readings), following, tuple(notices))
 
 
