@@ -30,8 +30,8 @@ fuzz: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak --timeout=0
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev .bench/venv/.peers
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -46,9 +46,11 @@ LOCK = uv pip compile pyproject.toml --extra embedded --universal --python-versi
 lock:
 	$(LOCK) --group build --output-file requirements/runtime.txt
 	$(LOCK) --group build --group dev --output-file requirements/dev.txt
+	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group bench --constraint requirements/runtime.txt \
+	  --output-file requirements/bench.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 # A stamp tells that an environment holds what the pins say: the second call of anything starts at once.
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
@@ -58,6 +60,17 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(MAKE) --no-print-directory install PINS=requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
+
+# Peers of the benchmarks: their dependencies are many, and none of ours.
+.bench/venv/.peers: requirements/bench.txt | $(BIN)/python
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --clear --python $(BIN)/python .bench/venv && \
+	  uv pip install --quiet --python .bench/venv/bin/python --require-hashes -r $< ; \
+	else \
+	  $(BIN)/python -m venv --clear .bench/venv && \
+	  .bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
