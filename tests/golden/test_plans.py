@@ -1,6 +1,6 @@
 """What the SQL passes make of a SELECT, written down: a change of a pass shows as a change of these files.
 
-Each `plans/*.sql` is a model with its header, and below it what is made for it. `ASTERISM_GOLDEN=write` writes them anew.
+Each `plans/*.sql` is a model with its header, and below it what is made of it. ASTERISM_GOLDEN=write writes them anew.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,12 @@ from asterism.ports.engine import Engine
 from kernel.grammar import TABLES, Writer, batches
 from kernel.laboratory import Laboratory
 
-CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+SETTINGS: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": True,  # `make test` looks at the same examples every time; `make fuzz` looks for new ones
+    "database": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+}
 
 
 def examine(engine: Engine, random: Random) -> None:
@@ -30,9 +36,12 @@ def examine(engine: Engine, random: Random) -> None:
         assert not laboratory.held, (laboratory.held, [each.sql for each in models])
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=CHECKS, print_blob=True)
-@given(random=st.randoms(use_true_random=False))
-def test_every_model_equals_its_full_rebuild_on_duckdb(random: Random) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(4))
+@given(data=st.data())
+@settings(max_examples=125, **SETTINGS)
+def test_every_model_equals_its_full_rebuild_on_duckdb(part: int, data: st.DataObject) -> None:
+    random = data.draw(st.randoms(use_true_random=False), label=f"part {part}")
     engine = DuckDBEngine()
     try:
         examine(engine, random)
@@ -40,11 +49,14 @@ def test_every_model_equals_its_full_rebuild_on_duckdb(random: Random) -> None:
         engine.close()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=CHECKS, print_blob=True)
-@given(random=st.randoms(use_true_random=False))
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(2))
+@given(data=st.data())
+@settings(max_examples=40, **SETTINGS)
 def test_every_model_equals_its_full_rebuild_on_postgresql(
-    random: Random, fresh_postgres: Callable[[], PostgresEngine]
+    fresh_postgres: Callable[[], PostgresEngine], part: int, data: st.DataObject
 ) -> None:
+    random = data.draw(st.randoms(use_true_random=False), label=f"part {part}")
     engine = fresh_postgres()
     try:
         examine(engine, random)

@@ -17,6 +17,7 @@ def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progres
 
     Versions get the moments they had. Raises LakeError where the lake holds no batch, or lacks one.
     """
+    warehouse.ledger.prepare()
     landing = Landing(warehouse.lake, warehouse.parquet)
     manifests = [manifest for source in sources for manifest in _whole(landing, source)]
     if not manifests:
