@@ -68,6 +68,10 @@ def holding(warehouse: Warehouse, work: Callable[[dict[str, str]], Committed]) -
                     broken.model, broken.error, "Report this: it failed although it was held."
                 ) from broken
             held[broken.model] = broken.error
+            warehouse.forget()
+        except BaseException:
+            warehouse.forget()  # tables that were made or given columns here are as they were
+            raise
         else:
             return replace(done, seconds=perf_counter() - started)
 
@@ -130,8 +134,7 @@ def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
     warehouse.ledger.end_refresh(seq, work.moment)
     if warehouse.processed:
         _process(warehouse, work, seq)
-    states = warehouse.ledger.models()
-    stuck = tuple((name, state.error) for name, state in sorted(states.items()) if state.state == "held")
+    stuck = warehouse.ledger.held()
     stuck += tuple((name, reason) for name, (_, reason) in warehouse.unplanned(work.compiled).items())
     return Committed(tuple(work.report), stuck, done.removed, done.added, (*done.notices, *work.notices), work.moment)
 

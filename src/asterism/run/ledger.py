@@ -164,6 +164,11 @@ class Ledger:
         )
         return {row[0]: ModelState(*row[1:]) for row in found}
 
+    def held(self) -> tuple[tuple[str, str], ...]:
+        """The models that are held at their last good state, by name, with the reason."""
+        found = self._session.rows("SELECT model, error FROM _asterism.models WHERE state = 'held' ORDER BY model")
+        return tuple((name, error) for name, error in found)
+
     def note_models(self, states: Mapping[str, ModelState]) -> None:
         """Note the states of stored tables."""
         if not states:

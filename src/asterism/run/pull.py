@@ -62,6 +62,7 @@ def pull(
             left = source.estimate(position.cursor if position else {})
             total = None if left is None else rows + left
         progress(f"loading {declared.into}", rows, total)
+    step = replace(step, held=step.held or warehouse.ledger.held())  # as long as it lasts, though nothing was found
     seconds = perf_counter() - started
     return replace(step, rows=rows, deletions=deletions, removed=removed, added=added, notices=notices, seconds=seconds)
 

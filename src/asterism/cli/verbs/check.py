@@ -14,6 +14,7 @@ from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.table import Table
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
+from asterism.project.settings import FILE as SETTINGS_FILE
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,8 @@ def check(
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage)
-    if found is None:
+    if found is None or any(problem.where.startswith(f"{SETTINGS_FILE}:") for problem in problems):
+        # Without its places the platform cannot be looked at any further.
         raise ProjectError(chosen.root(), tuple(problems))
     arguments = {"root": str(found.root), "stage": found.stage.name}
     result = perform(chosen, "check", work, arguments, project=found)
