@@ -38,6 +38,7 @@ def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
             table_node.set("db", None)
     _group_by_all(query)
     _semi_joins(query)
+    _commas(query)
     _right_join_first(query)
     _order_without_limit(query)
     return query
@@ -119,6 +120,13 @@ def _semi_joins(query: exp.Query) -> None:
                 condition: exp.Expr = exp.Exists(this=inner)
                 select.where(exp.Not(this=condition) if join.kind.upper() == "ANTI" else condition, copy=False)
                 join.pop()
+
+
+def _commas(query: exp.Query) -> None:
+    """A comma binds like a join, from left to right, as in DuckDB; elsewhere it binds less."""
+    for join in query.find_all(exp.Join):
+        if not any(join.args.get(each) for each in ("kind", "side", "method", "on", "using")):
+            join.set("kind", "CROSS")
 
 
 def _right_join_first(query: exp.Query) -> None:

@@ -26,6 +26,10 @@ def _translate_text(statement: str, dialect: str) -> str:
 def _generate(tree: exp.Expr, dialect: str) -> str:
     rules = _RULES.get(dialect, {})
     holder = exp.Paren(this=tree)
+    if dialect == "postgres":
+        for select in reversed(list(holder.find_all(exp.Select, bfs=True))):
+            if select.args.get("qualify") and not select.args.get("limit"):
+                select.replace(_without_qualify(select))
     for node in reversed(list(holder.walk(bfs=True))):
         if isinstance(node, exp.Anonymous) and node.name.lower() == "surrogate_key":
             node.replace(_surrogate_key(node, dialect))
@@ -36,6 +40,24 @@ def _generate(tree: exp.Expr, dialect: str) -> str:
             if replacement is not node:
                 node.replace(replacement)
     return str(holder.this.sql(dialect=dialect, identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE))
+
+
+def _without_qualify(select: exp.Select) -> exp.Select:
+    """QUALIFY as a WHERE around: its windows, and whatever else it reads, become columns of the SELECT inside."""
+    inner = select.copy()
+    condition = exp.Paren(this=inner.args["qualify"].this.copy())
+    names = [each.alias_or_name for each in inner.expressions]
+    inner.set("qualify", None)
+    inner.set("distinct", None)
+    for kind in (exp.Window, exp.Column):
+        for node in list(condition.find_all(kind)):
+            if node.text("table") != "_q" and not node.find_ancestor(exp.Window):
+                name = f"_q{len(inner.expressions)}"
+                inner.append("expressions", exp.alias_(node.copy(), name, quoted=True))
+                node.replace(exp.column(name, table="_q", quoted=True))
+    outer = exp.select(*(exp.column(name, table="_q", quoted=True) for name in names)).from_(inner.subquery("_q"))
+    outer.set("distinct", select.args.get("distinct"))
+    return outer.where(condition.this)
 
 
 def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:

@@ -21,13 +21,11 @@ QUALIFY
   ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") = 1;
 
 -- all of it: postgres
-/* The latest order of each customer; ties are broken by the key. */
-/* key: id */
 SELECT
-  "id",
-  "customer",
-  "placed",
-  "place"
+  "_q"."id",
+  "_q"."customer",
+  "_q"."placed",
+  "_q"."place"
 FROM (
   /* The latest order of each customer; ties are broken by the key. */
   /* key: id */
@@ -42,11 +40,11 @@ FROM (
     ROW_NUMBER() OVER (
       PARTITION BY "orders"."customer"
       ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
-    ) AS "_w"
+    ) AS "_q4"
   FROM "shop"."orders" AS "orders"
-) AS "_t"
+) AS "_q"
 WHERE
-  "_w" = 1;
+  "_q"."_q4" = 1;
 
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
@@ -105,13 +103,11 @@ QUALIFY
   ROW_NUMBER() OVER (PARTITION BY "orders"."customer" ORDER BY "orders"."placed" DESC, "orders"."id") = 1;
 
 -- the rows of those keys (the first of them may be NULL): postgres
-/* The latest order of each customer; ties are broken by the key. */
-/* key: id */
 SELECT
-  "id",
-  "customer",
-  "placed",
-  "place"
+  "_q"."id",
+  "_q"."customer",
+  "_q"."placed",
+  "_q"."place"
 FROM (
   /* The latest order of each customer; ties are broken by the key. */
   /* key: id */
@@ -126,7 +122,7 @@ FROM (
     ROW_NUMBER() OVER (
       PARTITION BY "orders"."customer"
       ORDER BY "orders"."placed" DESC NULLS LAST, "orders"."id"
-    ) AS "_w"
+    ) AS "_q4"
   FROM (
     SELECT
       "orders".*
@@ -134,6 +130,6 @@ FROM (
     JOIN "scope" AS "_s"
       ON JSONB_BUILD_ARRAY("orders"."customer") = JSONB_BUILD_ARRAY("_s"."s0")
   ) AS "orders"
-) AS "_t"
+) AS "_q"
 WHERE
-  "_w" = 1;
+  "_q"."_q4" = 1;
