@@ -13,6 +13,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +37,7 @@ class Server:
         self._handle = handle
         self._listener: socket.socket | None = None
         self._private: Path | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Listen. What a dead predecessor left is replaced."""
@@ -50,7 +52,7 @@ class Server:
         path.chmod(0o600)  # before anyone can connect, which takes `listen`
         listener.listen()
         self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
+        self._spawn("control", self._accept, listener)
 
     def close(self) -> None:
         """Stop listening; requests that are being carried out are not waited for. Repeating it does nothing."""
@@ -60,6 +62,21 @@ class Server:
             self._listener.close()
             self._listener = None
             self._clear()
+
+    def wait(self, seconds: float = 5.0) -> None:
+        """After `close`, wait for the requests to end, so long at most.
+
+        A thread that lives on lets go of the warehouse while the interpreter is taken down, and the process is aborted.
+        """
+        until = time.monotonic() + seconds
+        while self._threads and time.monotonic() < until:
+            self._threads[0].join(until - time.monotonic())  # the first is the one that starts the others
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+
+    def _spawn(self, name: str, work: Callable[[socket.socket], None], given: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=(given,), name=name, daemon=True)
+        thread.start()
+        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
 
     def _clear(self) -> None:
         note = self._folder / "control.path"
@@ -74,7 +91,7 @@ class Server:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), name="control-request", daemon=True).start()
+            self._spawn("control-request", self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         # A client that goes away while it is served loses its answer; the work is finished all the same.

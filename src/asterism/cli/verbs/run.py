@@ -95,6 +95,7 @@ class _Run:
             server.close()
         with self.turns.turn():  # what is being carried out for others is finished first
             self.say("stopped", "stopped")
+        server.wait()
 
     def stop(self) -> None:
         """Stop after the step at hand; a second signal does not wait."""
