@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, peer_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Row:
             "peer_median": median(self.peer) if self.peer else None,
             "times": self.times,
             "targets": [
-                {"said": each.said, "limit": each.limit, "value": each.value, "met": each.met} for each in self.targets
+                {"text": str(each), "limit": each.limit, "value": each.value, "met": each.met} for each in self.targets
             ],
         }
 
@@ -93,6 +93,7 @@ def save(rows: list[Row], options: dict[str, Any], path: Path) -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": options,
         "machine": describe(),
+        "peer": peer_versions(),
         "rows": [row.as_json() for row in rows],
     }
     path.write_text(json.dumps(written, indent=2) + "\n")
