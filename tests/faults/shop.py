@@ -138,6 +138,12 @@ class Running:
             if found["event"] == event and all(found[name] == value for name, value in holding.items()):
                 return found
 
+    def refreshed(self) -> dict[str, Any]:
+        """The next pull that moved models: not a chunk of the initial load."""
+        while not (found := self.next("pulled"))["refreshed"]:
+            pass
+        return found
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:

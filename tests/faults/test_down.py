@@ -52,7 +52,7 @@ def test_run_waits_for_a_source_that_is_down_and_goes_on_when_it_is_back(server:
     server.database.execute(*TABLES)
     shop = Shop(tmp_path, server.database)
     with shop.running() as run:
-        run.next("pulled")
+        run.refreshed()
         server.stop()
         first = run.next("failed", task="shop")
         assert first["error"] == "SourceError"
@@ -63,7 +63,7 @@ def test_run_waits_for_a_source_that_is_down_and_goes_on_when_it_is_back(server:
         assert "failed" in shop("status")
         server.start()
         server.database.execute("insert into sale values (101, 1, '5')")
-        run.next("pulled")
+        run.refreshed()
         assert shop.rows("select count(*) from fact_sale") == [[101]]
     assert "0 differences" in shop("verify")
 
@@ -74,7 +74,7 @@ def test_run_outlives_a_warehouse_that_goes_away_and_comes_back(
     database.execute(*TABLES)
     shop = Shop(tmp_path, database, {"WAREHOUSE_URL": server.database.url})
     with shop.running() as run:
-        run.next("pulled")
+        run.refreshed()
         server.stop()
         database.execute("update sale set amount = '7' where sale_id = 1")
         failed = run.next("failed", task="shop")
@@ -82,7 +82,7 @@ def test_run_outlives_a_warehouse_that_goes_away_and_comes_back(
         assert "Check that the server runs" in failed["remedy"]
         assert "nothing is half done" in failed["remedy"]
         server.start()
-        run.next("pulled")
+        run.refreshed()
     assert shop.rows("select amount, is_current from fact_sale where sale_id = 1 order by 2") == [[1, False], [7, True]]
     assert "0 differences" in shop("verify")
 
@@ -95,10 +95,10 @@ def test_a_warehouse_that_drops_connections_holds_no_model(
     source.execute(*TABLES)
     shop = Shop(tmp_path, source, {"WAREHOUSE_URL": warehouse.url})
     with shop.running() as run:
-        run.next("pulled")
+        run.refreshed()
         for number in range(12):
             source.execute(f"update sale set amount = '{number}' where sale_id <= 50")
-            run.next("pulled") if number % 4 == 3 else time.sleep(0.05 * number)
+            run.refreshed() if number % 4 == 3 else time.sleep(0.05 * number)
             cut(warehouse)
         source.execute("update sale set amount = '1000' where sale_id = 1")
         while not shop.rows("select 1 from fact_sale where amount = 1000"):
@@ -228,22 +228,29 @@ def test_a_table_that_appears_in_a_poll_in_which_a_model_fails_is_there_all_the_
             connection.execute("update sale set amount = 'much' where sale_id = 3")
             connection.execute("create table extra (id int primary key)")
             connection.execute("insert into extra values (1)")
-        held = run.next("pulled")["held"]
+        held = run.refreshed()["held"]
         assert [each["model"] for each in held] == ["fact_sale", "sales_per_item"]
         shop.source.execute("insert into extra values (2)")
-        run.next("pulled")
+        assert run.next("pulled", rows=1)["added"] == 1
         assert shop.rows("select count(*) from shop.extra") == [[2]]
 
 
 def test_a_second_run_is_refused(shop: Shop) -> None:
     with shop.running() as run:
-        run.next("pulled")
+        run.refreshed()
         said = shop("run", code=1)
         assert f"`asterism run`, process {run.process.pid}, holds it since " in said
         assert f"`kill {run.process.pid}`" in said
         said = shop("rebuild", code=1)
         assert f"`kill {run.process.pid}`" in said
         shop("pull")  # by the one that runs
+
+
+def test_a_folder_for_locks_that_cannot_be_made_is_told(shop: Shop) -> None:
+    shop.write(".asterism", "a file")
+    said = shop("pull", code=1)
+    assert said.startswith(f"stage dev: its folder for locks, {shop.root}/.asterism/")
+    assert "Make the folder writable" in said
 
 
 def test_production_is_neither_reset_nor_simulated(shop: Shop) -> None:

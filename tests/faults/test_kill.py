@@ -62,7 +62,7 @@ class Executioner:
     def victim(self, verb: str, note: Path, *more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(VICTIM), str(self.scene.root), self.scene.stage, verb, str(note), *more]
         # No coverage: what is killed reports none, and a process that measures itself is slow to come up.
-        environment = {name: value for name, value in self.scene.environment.items() if not name.startswith("COV_")}
+        environment = {name: value for name, value in self.scene.environment.items() if not name.startswith("COV")}
         return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
     @staticmethod
