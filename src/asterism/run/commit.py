@@ -43,7 +43,6 @@ def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Comm
     """
 
     def work(held: dict[str, str]) -> Committed:
-        warehouse.ledger.lock()
         current = warehouse.ledger.position(manifest.source)
         if current is not None and current.seq != manifest.seq:
             raise LockedError(

@@ -95,11 +95,6 @@ class Ledger:
                     self._session.execute(statement)
                 self._session.execute("INSERT INTO _asterism.version VALUES ($1, $2)", [number, now()])
 
-    def lock(self) -> None:
-        """Keep others from moving cursors until this transaction ends, where an engine lets several write at once."""
-        if self._session.engine.dialect == "postgres":
-            self._session.engine.execute("LOCK TABLE _asterism.cursors IN EXCLUSIVE MODE")
-
     def position(self, source: str) -> Position | None:
         """How far `source` has been read; None before the first contact."""
         found = self._session.rows(

@@ -62,7 +62,7 @@ def refresh(warehouse: Warehouse, *, only: tuple[str, ...] = (), full: bool = Fa
         _, moment = warehouse.ledger.begin_refresh(now())
         compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
         step = Refresh(warehouse.session, warehouse.ledger, compiled, moment, held=held)
-        step.run(only, full=full)
+        step.run(only, full=full, again=True)
         if not step.report and not held:
             return Committed()
         return finish(warehouse, step, Committed())

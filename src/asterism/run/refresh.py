@@ -65,8 +65,8 @@ class Refresh:
         """The stored tables."""
         return Tables(self.session, self.compiled.plans)
 
-    def run(self, only: Iterable[str] = (), *, full: bool = False) -> None:
-        """Refresh every model that its inputs, its own text or the clock call for. Raises Broken."""
+    def run(self, only: Iterable[str] = (), *, full: bool = False, again: bool = False) -> None:
+        """Refresh what its inputs, its own text or the clock call for; `again`: held models too. Raises Broken."""
         states = self.ledger.models()
         chosen = set(only)
         behind: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Refresh:
                 self._hold(plan, state, stuck)
                 continue
             forced = full and (not chosen or plan.owner in chosen)
-            if state is not None and state.state == "held" and not forced and not self._stirred(plan, state):
+            if state is not None and state.state == "held" and not (forced or again or self._stirred(plan, state)):
                 behind[name] = state.error
                 continue
             total = self._total(plan, state, forced=forced)
