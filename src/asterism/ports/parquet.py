@@ -17,6 +17,6 @@ class Parquet(Protocol):
         """Write a stream, cast to `columns`, to `path`; answer its rows. Raises `LakeError`, leaving no file."""
         ...
 
-    def read(self, paths: Sequence[Path]) -> ArrowStream:
-        """Stream files of one shape, one after the other; a column that an older file lacks is NULL."""
+    def read(self, paths: Sequence[Path], columns: Sequence[str] = ()) -> ArrowStream:
+        """Stream files of one shape, all columns or some; a column that an older file lacks is NULL."""
         ...

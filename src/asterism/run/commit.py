@@ -210,16 +210,14 @@ def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
     """A chunk of an initial load: straight in; rows that are there already are replaced."""
     if landed.object is None:
         return 0
-    columns = landed.shape().columns
-    if not session.rows(f"SELECT 1 FROM {quote(landed.table)} LIMIT 1"):
-        return session.engine.load(landed.table, columns, landing.get(landed.object))
-    chunk = session.own(session.name())
-    count = session.engine.load(chunk, columns, landing.get(landed.object), temporary=True)
-    same = " AND ".join(f"t.{quote(name)} = c.{quote(name)}" for name in landed.key)
-    session.execute(f"DELETE FROM {quote(landed.table)} AS t USING {quote(chunk)} AS c WHERE {same}")
-    names = listed([column.name for column in columns])
-    session.execute(f"INSERT INTO {quote(landed.table)} ({names}) SELECT {names} FROM {quote(chunk)}")
-    return count
+    shape = landed.shape()
+    keys = session.own(session.name())
+    key_columns = tuple(column for column in shape.columns if column.name in shape.key)
+    session.engine.load(keys, key_columns, landing.get(landed.object, shape.key), temporary=True)
+    session.analyze(keys)
+    same = " AND ".join(f"t.{quote(name)} = k.{quote(name)}" for name in shape.key)
+    session.execute(f"DELETE FROM {quote(shape.name)} AS t USING {quote(keys)} AS k WHERE {same}")
+    return session.engine.load(shape.name, shape.columns, landing.get(landed.object))
 
 
 def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: datetime) -> Applied:

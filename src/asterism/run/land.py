@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,9 @@ class Landing:
                 self._lake.put(key, path)
         return count
 
-    def get(self, *keys: str) -> ArrowStream:
-        """The rows of Parquet objects."""
-        return self._parquet.read([self._lake.local(key) for key in keys])
+    def get(self, key: str, columns: Sequence[str] = ()) -> ArrowStream:
+        """The rows of a Parquet object, all columns or some."""
+        return self._parquet.read([self._lake.local(key)], columns)
 
     def key(self, source: str, table: str, day: datetime, seq: int, suffix: str = "") -> str:
         """Where a table's rows of a batch lie."""

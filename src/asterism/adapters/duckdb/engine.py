@@ -31,7 +31,7 @@ class DuckDBEngine:
         self._name = str(path) if path else "the warehouse in memory"
         self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(":memory:")
         self._connection.execute(
-            "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+            "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '64MB'"
         )
         if memory_limit:
             self._connection.execute("SET memory_limit = $1", [memory_limit])

@@ -39,12 +39,13 @@ class DuckDBParquet:
             self._connection.unregister("_incoming")
         return int(row[0]) if row else 0
 
-    def read(self, paths: Sequence[Path]) -> ArrowStream:
+    def read(self, paths: Sequence[Path], columns: Sequence[str] = ()) -> ArrowStream:
         """See `Parquet.read`."""
         listed = ", ".join(f"'{_escape(path)}'" for path in paths)
+        chosen = ", ".join(map(_quote, columns)) or "*"
         try:
             return RelationStream(
-                self._connection.cursor().sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+                self._connection.cursor().sql(f"SELECT {chosen} FROM read_parquet([{listed}], union_by_name = true)")
             )
         except duckdb.Error as error:
             raise LakeError(
