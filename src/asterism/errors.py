@@ -6,6 +6,9 @@
     ├── SourceError            a source is down, refuses us, or holds what cannot be pulled
     ├── EngineError            the warehouse is down or refuses a statement
     ├── LakeError              the lake cannot be read or written
+    ├── LogError               the log of the streams is down or full
+    ├── StateError             the states of the live views cannot be read or written
+    ├── RecordError            a record cannot be taken as it is; it goes to quarantine with the reason
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
     ├── LockedError            another process holds the platform
     └── VerificationError      what is stored differs from what the models say
@@ -91,6 +94,25 @@ class EngineError(AsterismError):
 
 class LakeError(AsterismError):
     """The lake cannot be read or written: a full disk, a missing bucket, a denied key."""
+
+
+class LogError(AsterismError):
+    """The log cannot be read, or cannot take more: a full disk, say. Nothing of the append is kept; repeat it later."""
+
+
+class StateError(AsterismError):
+    """The states of the live views cannot be read or written.
+
+    `fenced` says that another worker has taken the view over: this one stops, and has changed nothing.
+    """
+
+    def __init__(self, subject: str, fact: str, remedy: str = "", *, fenced: bool = False) -> None:
+        super().__init__(subject, fact, remedy)
+        self.fenced = fenced
+
+
+class RecordError(AsterismError):
+    """A record cannot be taken as it is; it goes to quarantine, and `fact` is the reason that stands there."""
 
 
 class ModelError(AsterismError):

@@ -1,5 +1,6 @@
 """What a simulator of a platform is written with."""
 
 from asterism.declare.simulator import Database, Transaction
+from asterism.declare.stream import Timed
 
-__all__ = ["Database", "Transaction"]
+__all__ = ["Database", "Timed", "Transaction"]

@@ -1,5 +1,6 @@
-"""The sources a platform can pull from."""
+"""The sources a platform can pull from, and the services that may push into its streams."""
 
-from asterism.declare.source import Postgres
+from asterism.declare.endpoint import Sns
+from asterism.declare.source import Amplitude, Postgres
 
-__all__ = ["Postgres"]
+__all__ = ["Amplitude", "Postgres", "Sns"]

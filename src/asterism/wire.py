@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from asterism.declare.simulator import Simulator
-from asterism.declare.source import Pull
+from asterism.declare.source import Amplitude, Pull
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.ports.engine import Engine
@@ -100,7 +100,11 @@ class Wiring:
         url = pull.source.url
         scheme = urlsplit(url).scheme
         made: Source
-        if scheme in {*POSTGRES_SCHEMES, "embedded"}:
+        if isinstance(pull.source, Amplitude):
+            from asterism.adapters.amplitude.source import AmplitudeSource
+
+            made = AmplitudeSource(pull.source, pull.into, self.lake())
+        elif scheme in {*POSTGRES_SCHEMES, "embedded"}:
             from asterism.adapters.postgres.source import PostgresSource
 
             made = PostgresSource(pull.source, self._postgres(url), pull.into)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from random import Random
+from typing import TYPE_CHECKING, Any, get_type_hints, overload
 
 from asterism.declare.duration import duration
+from asterism.declare.endpoint import Endpoint, Sns
+from asterism.declare.report import Report
 from asterism.declare.simulator import Database, Simulator, Transaction
 from asterism.declare.source import Pull, Source
+from asterism.declare.stream import EventSimulator, Function, Stream, Timed, Transform, Trigger
+from asterism.declare.view import View, Window
+
+if TYPE_CHECKING:
+    from asterism.declare.record import Record
 
 Live = Callable[[Random, Database], Iterator[Transaction]]
+LiveEvents = Callable[[Random], Iterator[Timed]]
 Prepare = Callable[[Random, Database], Iterable[Transaction]]
+Fold = Callable[[Any, Any], Any]
+_OF_THE_STREAM = "\0"
 
 
 class Platform:
@@ -20,7 +31,13 @@ class Platform:
     def __init__(self, name: str) -> None:
         self.name = name
         self.pulls: tuple[Pull, ...] = ()
-        self.simulators: tuple[Simulator, ...] = ()
+        self.streams: tuple[Stream, ...] = ()
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.transforms: tuple[Transform, ...] = ()
+        self.views: tuple[View, ...] = ()
+        self.triggers: tuple[Trigger, ...] = ()
+        self.reports: tuple[Report, ...] = ()
+        self.simulators: tuple[Simulator | EventSimulator, ...] = ()
 
     def pull(
         self,
@@ -28,23 +45,131 @@ class Platform:
         *,
         into: str,
         every: str | timedelta = "5m",
+        at: str | None = None,
         reconcile: str | timedelta = "1h",
     ) -> Pull:
         """Poll `source` `every` so often into the warehouse's schema `into`; compare all keys every `reconcile`.
 
-        Raises ValueError where a duration cannot be read or `into` is taken.
+        `at`, a cron expression in UTC, takes the place of `every`. Raises ValueError where a duration cannot be read or
+        `into` is taken.
         """
         if any(pull.into == into for pull in self.pulls):
             raise ValueError(f"two sources are pulled into {into!r}: give each a schema of its own")
-        pull = Pull(source, into, duration(every), duration(reconcile))
+        pull = Pull(source, into, duration(every), duration(reconcile), at)
         self.pulls = (*self.pulls, pull)
         return pull
 
-    def simulator(self, pull: Pull, *, prepare: Prepare | None = None) -> Callable[[Live], Live]:
-        """Declare the decorated function the simulator of `pull`'s source; its name is the function's."""
+    def stream(  # noqa: PLR0913 - all but the first two go by their names
+        self,
+        name: str,
+        record: type[Record] | None = None,
+        *,
+        key: str | None = None,
+        id_field: str | None = None,
+        public: bool = False,
+        strict: bool = False,
+        dedupe: str | timedelta = "7d",
+        retention: str | timedelta = "7d",
+        keep: str | timedelta | None = None,
+    ) -> Stream:
+        """Declare a stream; see `Stream` for what each part means. Raises ValueError where its name is taken."""
+        kept = None if keep is None else duration(keep)
+        times = (duration(dedupe), duration(retention), kept)
+        stream = Stream(name, record, key, id_field, public, strict, *times)
+        if any(other.table == stream.table for other in self.streams):
+            raise ValueError(f"two streams would have the table {stream.table}: give each a name of its own")
+        self.streams = (*self.streams, stream)
+        return stream
 
-        def declare(live: Live) -> Live:
-            self.simulators = (*self.simulators, Simulator(live.__name__, pull.source, live, prepare))
+    def endpoint(self, service: Sns, *, into: Stream) -> Endpoint:
+        """Let `service` push into a stream, by its own protocol."""
+        endpoint = Endpoint(service, into)
+        self.endpoints = (*self.endpoints, endpoint)
+        return endpoint
+
+    def transform(self, stream: Stream, *, into: Stream) -> Callable[[Function], Function]:
+        """Declare the decorated function of a record of `stream` to none, one or many records of `into`."""
+
+        def declare(function: Function) -> Function:
+            self.transforms = (*self.transforms, Transform(function.__name__, stream, into, function))
+            return function
+
+        return declare
+
+    def view(
+        self,
+        stream: Stream,
+        *,
+        key: str | None = _OF_THE_STREAM,
+        after: str | None = None,
+        window: Window | None = None,
+    ) -> Callable[[Fold], Fold]:
+        """Declare the decorated function `(state, record) -> state` a live view; its name is the function's.
+
+        The type of the state is its first parameter's annotation: a Record whose fields all have defaults. `key` names
+        the record's field that is the view's key: the stream's unless given; None keeps one state for all records.
+        `after=stream.table` keeps it from running ahead of the table. Raises ValueError for a name that is taken, and
+        for a state that cannot be told or has no beginning.
+        """
+
+        def declare(fold: Fold) -> Fold:
+            name = fold.__name__
+            if any(view.name == name for view in self.views):
+                raise ValueError(f"two views are called {name!r}: give each a name of its own")
+            chosen = stream.key if key == _OF_THE_STREAM else key
+            self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window))
+            return fold
+
+        return declare
+
+    def trigger(self, stream: Stream, *, field: str = "schedule") -> Trigger:
+        """Let records of `stream` make pulls and reports due at once: the one that `field` names, or all."""
+        trigger = Trigger(stream, field)
+        self.triggers = (*self.triggers, trigger)
+        return trigger
+
+    def report(self, name: str, queries: Sequence[str], *, to: Sequence[str], at: str, subject: str = "") -> Report:
+        """Send the answers of `queries` by e-mail at each tick of the cron expression `at` (UTC)."""
+        if any(report.name == name for report in self.reports):
+            raise ValueError(f"two reports are called {name!r}: give each a name of its own")
+        report = Report(name, tuple(queries), tuple(to), at, subject or f"{name} of {{day}}")
+        self.reports = (*self.reports, report)
+        return report
+
+    @overload
+    def simulator(self, target: Pull, *, prepare: Prepare | None = None) -> Callable[[Live], Live]: ...
+
+    @overload
+    def simulator(self, target: Stream) -> Callable[[LiveEvents], LiveEvents]: ...
+
+    def simulator(self, target: Pull | Stream, *, prepare: Prepare | None = None) -> Callable[[Any], Any]:
+        """Declare the decorated function the simulator of a pull's source, or of a stream; its name is the function's.
+
+        Of a source it is `(random, database)` to transactions, of a stream `(random)` to `Timed` records.
+        """
+
+        def declare(live: Callable[..., Any]) -> Callable[..., Any]:
+            name = live.__name__
+            if isinstance(target, Stream):
+                made: Simulator | EventSimulator = EventSimulator(name, target, live)
+            else:
+                made = Simulator(name, target.source, live, prepare)
+            self.simulators = (*self.simulators, made)
             return live
 
         return declare
+
+
+def _state(fold: Fold) -> type[Record]:
+    """The type of a fold's state."""
+    hints = get_type_hints(fold)
+    hints.pop("return", None)
+    state = next(iter(hints.values()), None)
+    remedy = "annotate its first parameter with a Record whose fields have defaults"
+    if not isinstance(state, type):
+        raise ValueError(f"the state of view {fold.__name__!r} cannot be told: {remedy}")  # noqa: TRY004 - of a declaration
+    try:
+        state()
+    except TypeError as error:
+        raise ValueError(f"the state of view {fold.__name__!r} has no beginning: {error}; {remedy}") from error
+    return state

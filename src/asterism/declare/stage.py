@@ -22,3 +22,19 @@ class Stage:
     """Whether `run` pulls by the clock."""
     processed: bool = True
     """Whether each model's change sets are written to the lake's processed zone."""
+    simulators: bool = True
+    """Whether made-up traffic is allowed; never in production."""
+    log: str = ""
+    """The log's URI: `sqlite:////absolute/file.db`."""
+    views: str = ""
+    """The URI of the live views' states: `sqlite:////absolute/file.db`."""
+    mail: str = ""
+    """The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: reports are not sent but shown."""
+    sender: str = ""
+    """The address that reports come from."""
+    cors: tuple[str, ...] = ()
+    """Origins whose pages may call the HTTP server; `*` is any."""
+    body_limit: int = 10_000_000
+    """Bytes of a request's body, unpacked."""
+    rate_limit: int = 0
+    """Requests a second that one client (a token, or an address without one) may make; 0: as many as it likes."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from asterism.declare.model import Model, Query
 from asterism.declare.platform import Platform
 from asterism.declare.simulator import Simulator
-from asterism.declare.source import Pull, Source
+from asterism.declare.source import Pull
 from asterism.declare.stage import Stage
+from asterism.declare.stream import EventSimulator
 from asterism.errors import Problem, ProjectError
 from asterism.project import headers, settings
 from asterism.project.execute import execute
 from asterism.project.nearest import suggestion
-from asterism.project.variables import UnresolvedError, Variables
+from asterism.project.resolve import Resolver
 
 PLATFORM_FILE = "platform.py"
 RESERVED_SCHEMAS = frozenset({"_asterism", "information_schema", "main", "pg_catalog", "public", "streams"})
@@ -31,13 +32,32 @@ class Project:
     """A platform as its files declare it, for one stage. Nothing in it refers to a variable any more."""
 
     root: Path
-    name: str
     stage: Stage
-    pulls: tuple[Pull, ...]
-    simulators: tuple[Simulator, ...]
+    platform: Platform
+    """Not to be changed any more."""
     models: dict[str, Model]
     """By name, in the order of names."""
     queries: dict[str, Query]
+
+    @property
+    def name(self) -> str:
+        """The platform's name."""
+        return self.platform.name
+
+    @property
+    def pulls(self) -> tuple[Pull, ...]:
+        """What is pulled."""
+        return self.platform.pulls
+
+    @property
+    def simulators(self) -> tuple[Simulator, ...]:
+        """The simulators of pulled databases."""
+        return tuple(each for each in self.platform.simulators if isinstance(each, Simulator))
+
+    @property
+    def event_simulators(self) -> tuple[EventSimulator, ...]:
+        """The simulators of streams."""
+        return tuple(each for each in self.platform.simulators if isinstance(each, EventSimulator))
 
 
 def load(root: Path, stage: str | None = None, environment: Mapping[str, str] | None = None) -> Project:
@@ -69,9 +89,9 @@ def examine(
         problems += _schemas(root, platform)
     if platform is None or chosen is None:
         return None, problems
-    pulls, simulators, unresolved = _interpolated(root, platform, chosen.variables)
-    project = Project(root, platform.name, chosen.stage, pulls, simulators, models, queries)
-    return project, [*problems, *unresolved]
+    resolver = Resolver(root, chosen.variables, lambda mark: _place(root, mark))
+    project = Project(root, chosen.stage, resolver.platform(platform), models, queries)
+    return project, [*problems, *resolver.problems]
 
 
 def _files(
@@ -110,7 +130,15 @@ def _references(root: Path, models: dict[str, Model]) -> list[Problem]:
 
 
 def _schemas(root: Path, platform: Platform) -> list[Problem]:
-    problems = []
+    problems = [
+        Problem(
+            PLATFORM_FILE,
+            f"a stream cannot be called {stream.name!r}",
+            "Use lower-case letters, digits, - and _, a letter first.",
+        )
+        for stream in platform.streams
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", stream.name)
+    ]
     for pull in platform.pulls:
         if re.fullmatch(r"[a-z_][a-z0-9_]*", pull.into) and pull.into not in RESERVED_SCHEMAS:
             continue
@@ -119,25 +147,6 @@ def _schemas(root: Path, platform: Platform) -> list[Problem]:
         remedy = f"Use lower-case letters, digits and _, and none of {', '.join(sorted(RESERVED_SCHEMAS))}."
         problems.append(Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, fact, remedy))
     return problems
-
-
-def _interpolated(
-    root: Path, platform: Platform, variables: Variables
-) -> tuple[tuple[Pull, ...], tuple[Simulator, ...], list[Problem]]:
-    problems: list[Problem] = []
-    sources: dict[int, Source] = {}
-    for source in (*(pull.source for pull in platform.pulls), *(s.source for s in platform.simulators)):
-        if id(source) in sources:
-            continue
-        try:
-            url = settings.absolute(variables.interpolate(source.url), root)
-        except UnresolvedError as error:
-            problems.append(Problem(_place(root, error.mark), error.fact, error.remedy))
-            url = source.url
-        sources[id(source)] = replace(source, url=url)
-    pulls = tuple(replace(pull, source=sources[id(pull.source)]) for pull in platform.pulls)
-    simulators = tuple(replace(s, source=sources[id(s.source)]) for s in platform.simulators)
-    return pulls, simulators, problems
 
 
 def _place(root: Path, mark: str) -> str:

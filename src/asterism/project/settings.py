@@ -23,7 +23,7 @@ class Setting:
 
     name: str
     type: type
-    default: str | bool | dict[str, str] | None
+    default: str | bool | int | list[str] | dict[str, str] | None
     meaning: str
 
 
@@ -48,8 +48,24 @@ STAGE_SETTINGS = (
     Setting("production", bool, False, "Refuses `simulate` and `reset`."),  # noqa: FBT003 - a value
     Setting("schedules", bool, True, "Whether `run` pulls by the clock."),  # noqa: FBT003 - a value
     Setting("processed", bool, True, "Whether each model's changes are written to the lake as well."),  # noqa: FBT003
+    Setting("simulators", bool, True, "Whether made-up traffic is allowed; never in production."),  # noqa: FBT003
+    Setting("log", str, "sqlite:///<state>/log.db", "The log of the streams: `sqlite:///file`."),
+    Setting("views", str, "sqlite:///<state>/views.db", "The states of the live views: `sqlite:///file`."),
+    Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
+    Setting("sender", str, "", "The address that mails come from."),
+    Setting("cors", list, [], "Origins whose pages may call the HTTP server; `*` is any."),
+    Setting("body_limit", int, 10_000_000, "Bytes of a request's body, unpacked."),
+    Setting("rate_limit", int, 0, "Requests a second of one client (a token, else an address); 0: no limit."),
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
 )
+
+_WANTED: dict[type, str] = {
+    str: "a text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    list: "a list of texts",
+    dict: "a table of names and texts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,7 @@ def absolute(uri: str, root: Path) -> str:
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return (root / Path(uri).expanduser()).absolute().as_uri()
-    if scheme in {"duckdb", "embedded"} and rest.startswith("/") and not rest.startswith(("//", "/:memory:")):
+    if scheme in {"duckdb", "embedded", "sqlite"} and rest.startswith("/") and not rest.startswith(("//", "/:memory:")):
         return f"{scheme}:///{(root / rest[1:]).absolute()}"
     return uri
 
@@ -124,10 +140,8 @@ class _Reader:
             if key not in types:
                 where = f"the stage {path[0]}" if path else "the platform"
                 self.report((*path, key), f"{where} has no setting {key!r}", suggestion(key, types))
-            elif not isinstance(value, types[key]):
-                wanted = {str: "a text in quotes", bool: "true or false", dict: "a table of names and texts"}[
-                    types[key]
-                ]
+            elif not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is int):
+                wanted = _WANTED[types[key]]
                 self.report((*path, key), f"{key} must be {wanted}, and is {value!r}", f"Write {wanted}.")
         for key, value in section.get("variables", {}).items() if isinstance(section.get("variables"), dict) else ():
             if not isinstance(value, str):
@@ -154,7 +168,7 @@ class _Reader:
         plain = Variables(environment, declared, self.root / ".asterism" / "secrets")
         secrets = self._text(plain, name, "secrets")
         variables = Variables(environment, declared, self.root / secrets) if secrets else plain
-        texts = {key: self._text(variables, name, key) for key in ("warehouse", "lake", "state")}
+        texts = {key: self._text(variables, name, key) for key in _TEXTS}
         for key in ("warehouse", "lake"):
             if key not in section:
                 remedy = {
@@ -165,16 +179,23 @@ class _Reader:
         if texts["warehouse"] is not None and "://" not in texts["warehouse"]:
             fact = "warehouse must be a URI with a scheme"
             self.report((name, "warehouse"), fact, "Write duckdb:///…, postgresql://… or embedded:///….")
-        flags = {
-            key: section.get(key, default)
-            for key, default in (("production", False), ("schedules", True), ("processed", True))
-        }
+        state = (self.root / (texts["state"] or f".asterism/{name}")).absolute()
         stage = Stage(
             name,
             absolute(texts["warehouse"] or "", self.root),
             absolute(texts["lake"] or "", self.root),
-            str((self.root / (texts["state"] or f".asterism/{name}")).absolute()),
-            **{key: value is True for key, value in flags.items()},
+            str(state),
+            production=section.get("production", False) is True,
+            schedules=section.get("schedules", True) is True,
+            processed=section.get("processed", True) is True,
+            simulators=section.get("simulators", True) is True,
+            log=absolute(texts["log"] or f"sqlite:///{state}/log.db", self.root),
+            views=absolute(texts["views"] or f"sqlite:///{state}/views.db", self.root),
+            mail=texts["mail"] or "",
+            sender=texts["sender"] or "",
+            cors=tuple(str(each) for each in section.get("cors") or ()),
+            body_limit=_whole(section, "body_limit", 10_000_000),
+            rate_limit=_whole(section, "rate_limit", 0),
         )
         return Settings(stage, variables)
 
@@ -189,6 +210,14 @@ class _Reader:
             owner = next((k for k, v in variables.declared.items() if error.mark in v and k in value), None)
             self.report((stage, "variables", owner) if owner else (stage, key), error.fact, error.remedy)
             return None
+
+
+_TEXTS = ("warehouse", "lake", "state", "log", "views", "mail", "sender")
+
+
+def _whole(section: Mapping[str, Any], key: str, default: int) -> int:
+    value = section.get(key, default)
+    return value if isinstance(value, int) else default
 
 
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")

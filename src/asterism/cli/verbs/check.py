@@ -95,7 +95,7 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
         tables |= {f"{pull.into}.{table.name.rpartition('.')[2]}": table for table in found}
         if not found:
             line = line_of(project.root / PLATFORM_FILE, pull.into)
-            fact = f"has no table to pull in its schema {pull.source.schema}"
+            fact = "has no table to pull"
             remedy = (
                 "Fill it first: `asterism simulate`, where the platform has a simulator." if project.simulators else ""
             )

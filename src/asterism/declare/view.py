@@ -1,0 +1,66 @@
+"""Live views: one state a key, folded from a stream's records in their order, each record once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from asterism.declare.duration import duration
+from asterism.declare.stream import Stream
+
+if TYPE_CHECKING:
+    from asterism.declare.record import Record
+
+EVERYTHING = "all"
+"""The key of a view that has a single state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Windows of event time: of `size`, one beginning every `hop` (equal to `size`: tumbling; less: overlapping).
+
+    `time` is the record's field that holds the event's time (datetime; naive is UTC). Windows begin at multiples of
+    `hop` since 1970-01-01T00:00Z. A record that comes later than `lateness` behind the latest event time seen in its
+    partition is set aside in quarantine, and changes no window that may have been read as final.
+    """
+
+    time: str
+    size: timedelta
+    hop: timedelta
+    lateness: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A fold: `(state, record) -> state`, from `initial()` on. States are Records with defaults.
+
+    Delivery: each record is folded in once, over redelivery and kill -9. A fold that raises stops this view alone, at
+    that record; it goes on there when the record is skipped by name or the code mended.
+    """
+
+    name: str
+    stream: Stream
+    fold: Callable[[Any, Any], Any]
+    initial: type[Record]
+    key: str | None
+    """The record's field that is the view's key; None: one state, under the key `all`."""
+    after: str | None = None
+    """A stream's table that this view never runs ahead of: what it counted can be found there."""
+    window: Window | None = None
+
+
+def tumbling(time: str, size: str | timedelta, *, lateness: str | timedelta | None = None) -> Window:
+    """Windows that follow one another: each record belongs to one. Raises ValueError for what is no duration."""
+    return hopping(time, size, size, lateness=lateness)
+
+
+def hopping(
+    time: str, size: str | timedelta, hop: str | timedelta, *, lateness: str | timedelta | None = None
+) -> Window:
+    """Windows of `size` that begin every `hop`: each record belongs to size / hop of them. Raises ValueError."""
+    window = Window(time, duration(size), duration(hop), duration(lateness) if lateness else timedelta(0))
+    if window.hop > window.size:
+        raise ValueError(f"windows of {size} every {hop} leave gaps: let hop be {size} at most")
+    return window

@@ -1,0 +1,29 @@
+"""Lines: JSON lines as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from asterism.declare.table import Column
+from asterism.ports.arrow import ArrowStream
+
+
+class Lines(Protocol):
+    """Reads JSON lines in memory, and packs those that are landed."""
+
+    def read(self, lines: bytes, columns: Sequence[Column], known: Sequence[str] = ()) -> ArrowStream:
+        """The top-level fields of each line as columns; one that a line lacks is NULL; times with an offset as UTC.
+
+        A column `_extra` is made, not read: what the object in the field `_raw` holds beside the fields `known`, NULL
+        where that is nothing. Raises `RecordError` where a value does not fit its column.
+        """
+        ...
+
+    def pack(self, lines: bytes) -> bytes:
+        """Compress, as `.zst`."""
+        ...
+
+    def unpack(self, packed: bytes) -> bytes:
+        """The lines of a packed object. Raises `LakeError` for one that is damaged."""
+        ...

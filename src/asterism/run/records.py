@@ -1,0 +1,233 @@
+"""Records: how those of one stream are checked at the door, landed as lines, and read as columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import inspect
+
+from asterism.declare.stream import Stream
+from asterism.declare.table import Column, Table
+from asterism.errors import RecordError
+from asterism.ports.log import Logged
+
+ID, RECEIVED_AT, EXTRA, ANY = "_id", "_received_at", "_extra", "record"
+"""Columns of every stream's table: the key, when the log took it; fields without a column; a record without a type."""
+
+_EPOCH = datetime(1970, 1, 1)
+_WIDEST = 2**63 - 1
+_SCALE = 12
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_SCALARS: tuple[tuple[type, str], ...] = (
+    (inspect.BoolType, "BOOLEAN"),
+    (inspect.IntType, "BIGINT"),
+    (inspect.FloatType, "DOUBLE"),
+    (inspect.DecimalType, f"DECIMAL(38,{_SCALE})"),
+    (inspect.StrType, "VARCHAR"),
+    (inspect.UUIDType, "UUID"),
+    (inspect.DateTimeType, "TIMESTAMP"),
+    (inspect.DateType, "DATE"),
+)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A landed line: a record as it came, and what the log knows of it."""
+
+    id: str
+    received_at: datetime
+    key: str
+    partition: str
+    position: int
+    record: msgspec.Raw
+
+
+class Admitted(NamedTuple):
+    """A record that passed the door. `id` is None where it does not say its own."""
+
+    id: str | None
+    key: str
+    body: bytes
+    """One line."""
+
+
+class Opened(NamedTuple):
+    """Landed lines, opened: envelopes beside their records, and the envelopes whose records do not fit, with why."""
+
+    envelopes: list[Envelope]
+    records: list[Any]
+    refused: list[tuple[Envelope, str]]
+
+
+class Shape:
+    """What the declaration of a stream makes of bytes. Safe to use from several threads."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        kind: Any = stream.record or Any
+        if stream.strict and stream.record is not None:
+            kind = msgspec.defstruct(
+                stream.record.__name__, [], bases=(stream.record,), frozen=True, forbid_unknown_fields=True
+            )
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+        fields = msgspec.structs.fields(stream.record) if stream.record else ()
+        self._names = {field.name: field.encode_name for field in fields}
+        types = {field.name: inspect.type_info(field.type) for field in fields}
+        self._integers = tuple(name for name, kind in types.items() if _column_type(kind) == "BIGINT")
+        self._decimals = tuple(name for name, kind in types.items() if _column_type(kind).startswith("DECIMAL"))
+        self._columns = tuple(Column(self._names[name], _column_type(kind)) for name, kind in types.items())
+
+    @cached_property
+    def table(self) -> Table:
+        """The stream's table: one row a record id."""
+        columns = self._columns or (Column(ANY, "JSON"),)
+        extra = (Column(EXTRA, "JSON"),) if self._columns and not self.stream.strict else ()
+        own = (Column(ID, "VARCHAR", nullable=False), Column(RECEIVED_AT, "TIMESTAMP", nullable=False))
+        return Table(self.stream.table, (*own, *columns, *extra), (ID,))
+
+    def admit(self, body: bytes) -> Admitted:
+        """Check one record, JSON in UTF-8. Raises RecordError, whose fact is the reason."""
+        try:
+            record = self._decoder.decode(body)
+            self._check(body, record)
+            line = msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise RecordError(f"stream {self.stream.name}", _reason(error)) from error
+        given = self.value(record, self.stream.id_field)
+        return Admitted(given or None, self.value(record, self.stream.key), line)
+
+    def value(self, record: Any, field: str | None) -> str:
+        """A field's value as a key: text; empty where there is none."""
+        if field is None:
+            return ""
+        found = getattr(record, field, None) if self.stream.record else _item(record, field)
+        return _text(found)
+
+    def _check(self, body: bytes, record: Any) -> None:
+        """What a decoder lets pass and a table or another reader does not."""
+        if self.stream.record is not None and (b"\\u" in body or not body.isascii()):
+            msgspec.json.decode(body)  # fields that the type does not know were skipped, not read
+        if b"\\u0000" in body and _NUL.search(body):
+            raise msgspec.ValidationError("a text holds the character U+0000, which databases cannot store")
+        for name in self._integers:
+            value = getattr(record, name)
+            if value is not None and not -_WIDEST - 1 <= value <= _WIDEST:
+                raise msgspec.ValidationError(f"Expected an integer of 64 bits - at `$.{self._names[name]}`")
+        for name in self._decimals:
+            value = getattr(record, name)
+            if value is not None and not _fits(value):
+                raise msgspec.ValidationError(
+                    f"Expected a decimal of 26 digits before the point and {_SCALE} after - at `$.{self._names[name]}`"
+                )
+
+    def open(self, lines: bytes) -> Opened:
+        """Read landed lines with the type as it is now. A record that fits no longer is told apart, with the reason."""
+        envelopes = _ENVELOPES.decode_lines(lines)
+        try:
+            return Opened(envelopes, self._decoder.decode_lines(b"\n".join([each.record for each in envelopes])), [])
+        except (msgspec.MsgspecError, RecursionError):
+            opened = Opened([], [], [])
+            for envelope in envelopes:
+                try:
+                    opened.records.append(self._decoder.decode(envelope.record))
+                except (msgspec.MsgspecError, RecursionError) as error:
+                    opened.refused.append((envelope, _reason(error)))
+                else:
+                    opened.envelopes.append(envelope)
+            return opened
+
+    def rows(self, opened: Opened) -> bytes:
+        """Lines whose fields are the table's columns, as `Lines.read` takes them."""
+        heads = (
+            b'{"_id":%b,"_received_at":"%b","_raw":%b'
+            % (_ENCODER.encode(each.id), each.received_at.isoformat().encode(), each.record)
+            for each in opened.envelopes
+        )
+        if self.stream.record is None:
+            return b"\n".join(
+                [b'%b,"record":%b}' % (h, e.record) for h, e in zip(heads, opened.envelopes, strict=True)]
+            )
+        bodies = _ENCODER.encode_lines(opened.records).split(b"\n")
+        # The last line ends in a break as well, so there is an empty body beyond the last head.
+        pairs = zip(heads, bodies, strict=False)
+        return b"\n".join([head + (b"}" if body == b"{}" else b"," + body[1:]) for head, body in pairs])
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The fields that have columns of their own."""
+        return tuple(column.name for column in self._columns)
+
+
+_ENVELOPES = msgspec.json.Decoder(Envelope)
+_ENCODER = msgspec.json.Encoder()
+
+
+def landed(records: Iterable[Logged]) -> bytes:
+    """Records of the log as lines of the landing zone: envelopes, each around the record's bytes as they came."""
+    return b"\n".join(
+        [
+            b'{"id":%b,"received_at":"%b","key":%b,"partition":"%b","position":%d,"record":%b}'
+            % (
+                _ENCODER.encode(each.id),
+                (_EPOCH + timedelta(microseconds=each.at)).isoformat().encode(),
+                _ENCODER.encode(each.key),
+                each.partition.encode(),
+                each.position,
+                each.body,
+            )
+            for each in records
+        ]
+    )
+
+
+def _column_type(kind: inspect.Type) -> str:
+    """A column's type, in DuckDB's names, for the type of a field. What has no plain one is JSON."""
+    if isinstance(kind, inspect.Metadata):
+        return _column_type(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        rest = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
+        return _column_type(rest[0]) if len(rest) == 1 else "JSON"
+    if isinstance(kind, inspect.LiteralType | inspect.EnumType):
+        values = kind.values if isinstance(kind, inspect.LiteralType) else [each.value for each in kind.cls]
+        return "BIGINT" if all(isinstance(each, int) for each in values) else "VARCHAR"
+    if isinstance(kind, inspect.ListType):
+        item = _column_type(kind.item_type)
+        return "JSON" if item == "JSON" or item.endswith("[]") else f"{item}[]"
+    return next((name for scalar, name in _SCALARS if isinstance(kind, scalar)), "JSON")
+
+
+def _fits(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_SCALE and value.adjusted() < 38 - _SCALE
+
+
+def _item(record: Any, field: str) -> Any:
+    return record.get(field) if isinstance(record, dict) else None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Enum):
+        return _text(value.value)
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | float | Decimal) else _ENCODER.encode(value).decode()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, msgspec.ValidationError):
+        return str(error)
+    return f"it is not JSON: {error}"
