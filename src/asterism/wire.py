@@ -3,8 +3,9 @@
 Adapters are imported inside the functions that need them: DuckDB, ADBC and obstore take longer to import than
 `asterism --help` may take to answer, and a stage needs only some of them.
 
-An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`
-or `source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name), which answers the port's object.
+An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
+`log.SCHEME`, `state.SCHEME` or `source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name),
+which answers the port's object.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
+from asterism.ports.lines import Lines
+from asterism.ports.log import Log
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
 from asterism.ports.source import Source
+from asterism.ports.state import State
 
 GROUP = "asterism.adapters"
 POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -94,6 +98,40 @@ class Wiring:
         from asterism.adapters.duckdb.parquet import DuckDBParquet
 
         return DuckDBParquet()
+
+    def lines(self) -> Lines:
+        """The reader of JSON lines."""
+        from asterism.adapters.duckdb.lines import DuckDBLines
+
+        return DuckDBLines()
+
+    def log(self) -> Log:
+        """The log of the streams. Raises LogError, and UsageError for an unknown scheme."""
+        uri = self.stage.log
+        scheme = urlsplit(uri).scheme
+        made: Log
+        if scheme == "sqlite":
+            from asterism.adapters.sqlite.log import SqliteLog
+
+            made = SqliteLog(_path(uri))
+        else:
+            made = _outside("log", scheme, f"the log of stage {self.stage.name}", ("sqlite",))(uri)
+        self._stack.callback(made.close)
+        return made
+
+    def states(self) -> State:
+        """The states of the live views. Raises StateError, and UsageError for an unknown scheme."""
+        uri = self.stage.views
+        scheme = urlsplit(uri).scheme
+        made: State
+        if scheme == "sqlite":
+            from asterism.adapters.sqlite.state import SqliteState
+
+            made = SqliteState(_path(uri))
+        else:
+            made = _outside("state", scheme, f"the views of stage {self.stage.name}", ("sqlite",))(uri)
+        self._stack.callback(made.close)
+        return made
 
     def source(self, pull: Pull) -> Source:
         """A connection to what `pull` pulls from. Raises SourceError, and UsageError for an unknown scheme."""

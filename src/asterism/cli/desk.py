@@ -44,12 +44,14 @@ class Desk:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse, opened."""
+        from asterism.run.streams import Streams
         from asterism.run.warehouse import Warehouse
 
-        stage = self.project.stage
+        stage, declared = self.project.stage, self.project.platform.streams
         models = tuple(self.project.models.values())
-        engine, lake = self.wiring.engine(), self.wiring.lake()
-        return _opened(Warehouse(engine, lake, self.wiring.parquet(), models, processed=stage.processed))
+        engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
+        streams = Streams.of(declared, self.wiring.lines()) if declared else None
+        return _opened(Warehouse(engine, lake, parquet, models, processed=stage.processed, streams=streams))
 
     def reopen(self) -> None:
         """Close everything; what is needed is opened anew. For when a connection has been lost."""

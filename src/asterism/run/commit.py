@@ -82,10 +82,13 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     removed = added = 0
     landing = Landing(warehouse.lake, warehouse.parquet)
     for landed in manifest.tables:
-        shape = landed.shape()
+        shape = warehouse.shape(landed)
         if _prepare(warehouse, manifest.source, shape):
             totals.add(shape.name)
-        if not manifest.complete:
+        if landed.is_lines and warehouse.streams is not None:
+            applied = warehouse.streams.take_in(warehouse.session, warehouse.lake, landed)
+            added += applied.added
+        elif not manifest.complete:
             added += _append(warehouse.session, landing, landed)
             applied = Applied(None)
         else:

@@ -2,6 +2,7 @@
 
     raw/<source>/<table>/<yyyy>/<mm>/<dd>/<seq>.parquet           the rows
     raw/<source>/<table>/<yyyy>/<mm>/<dd>/<seq>.deleted.parquet   the keys of deleted rows
+    raw/streams/<name>/<yyyy>/<mm>/<dd>/<hh>/<seq>.ndjson.zst     records of a stream, as they came
     raw/<source>/_manifests/<seq>.json                            written last: what the batch is
 
 `seq` numbers the cursor that the batch began at, and the date is that cursor's, so that a retry overwrites and
@@ -39,6 +40,11 @@ class LandedTable(msgspec.Struct, frozen=True, kw_only=True):
     """All keys there were at the source; kept only until the deletions are known, so never in a manifest."""
     deleted: str | None = None
     deletions: int = 0
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether the object holds records of a stream, as lines."""
+        return self.object is not None and self.object.endswith(".ndjson.zst")
 
     def shape(self) -> Table:
         """The table as it was described."""

@@ -102,6 +102,13 @@ class Shape:
         given = self.value(record, self.stream.id_field)
         return Admitted(given or None, self.value(record, self.stream.key), line)
 
+    def decode(self, body: bytes) -> Any:
+        """One record that was admitted. Raises RecordError where it does not fit the type as it is now."""
+        try:
+            return self._decoder.decode(body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RecordError(f"stream {self.stream.name}", _reason(error)) from error
+
     def value(self, record: Any, field: str | None) -> str:
         """A field's value as a key: text; empty where there is none."""
         if field is None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from asterism.declare.model import Model
 from asterism.declare.table import Table
+from asterism.errors import AsterismError
 from asterism.plan.compile import Compiled, compile_models
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
-from asterism.run.ledger import SCHEMA, Ledger
+from asterism.run.land import LandedTable
+from asterism.run.ledger import SCHEMA, Ledger, Run
 from asterism.run.session import Session
+from asterism.run.streams import Streams
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a step's name, how much of it is done, and how much there is (None: unknown)."""
@@ -33,6 +37,8 @@ class Warehouse:
     models: tuple[Model, ...]
     processed: bool = True
     """Whether each model's change sets are landed in the lake's processed zone."""
+    streams: Streams | None = None
+    """The streams whose records are taken in here."""
     unsure: set[str] = field(default_factory=set)
     """Sources whose landing may hold a batch that was never committed: after a failure."""
     sure: set[str] = field(default_factory=set)
@@ -50,6 +56,15 @@ class Warehouse:
         ledger = Ledger(self.session)
         ledger.prepare()
         return ledger
+
+    def shape(self, landed: LandedTable) -> Table:
+        """The table that a landed object goes into: a stream's as it is declared now, others as they were landed."""
+        return self.streams.shape(landed.table).table if self.streams and landed.is_lines else landed.shape()
+
+    def note_failure(self, run: Run) -> None:
+        """Note a step that failed, where the warehouse itself can still be reached."""
+        with suppress(AsterismError):
+            self.ledger.note_run(run)
 
     def compiled(self, tables: Iterable[Table]) -> Compiled:
         """The plans over these source tables, compiled anew only when a table changed its shape."""

@@ -1,0 +1,86 @@
+"""JSON lines, read by DuckDB."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import zstandard
+
+from asterism.adapters.duckdb.stream import RelationStream
+from asterism.declare.table import Column
+from asterism.errors import LakeError, RecordError
+from asterism.ports.arrow import ArrowStream
+
+_LONGEST = 1 << 28
+"""Bytes of one line."""
+
+
+class DuckDBLines:
+    """Implements `Lines`. DuckDB reads JSON from files only: lines pass through a temporary one."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+
+    def read(self, lines: bytes, columns: Sequence[Column], known: Sequence[str] = ()) -> ArrowStream:
+        """See `Lines.read`."""
+        read = {column.name: _read_as(column) for column in columns if column.name != "_extra"}
+        extra = any(column.name == "_extra" for column in columns)
+        if extra:
+            read["_raw"] = "JSON"
+        spelled = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in read.items())
+        chosen = ", ".join(
+            f"{_extra(known)} AS _extra" if column.name == "_extra" else _quoted(column) for column in columns
+        )
+        handle, name = tempfile.mkstemp(prefix="asterism-", suffix=".ndjson")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(lines)
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMPORARY TABLE _lines AS SELECT {chosen} FROM read_json({_literal(name)}, "
+                f"format = 'newline_delimited', columns = {{{spelled}}}, maximum_object_size = {_LONGEST})"
+            )
+        except OSError as error:
+            raise LakeError(name, str(error.strerror or error), "Free some disk space, and repeat.") from error
+        except duckdb.Error as error:
+            fact = str(error).strip().split("\n\n")[0]
+            raise RecordError("a batch of lines", fact, "Look at the value that is named.") from error
+        finally:
+            Path(name).unlink(missing_ok=True)
+        return RelationStream(self._connection.sql("SELECT * FROM _lines"))
+
+    def pack(self, lines: bytes) -> bytes:
+        """See `Lines.pack`."""
+        return zstandard.ZstdCompressor(level=3).compress(lines)
+
+    def unpack(self, packed: bytes) -> bytes:
+        """See `Lines.unpack`."""
+        try:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+        except zstandard.ZstdError as error:
+            raise LakeError("landed lines", f"cannot be unpacked: {error}", "Restore the object.") from error
+
+
+def _read_as(column: Column) -> str:
+    """The type by which a field is read: times keep their offset until they have been turned to UTC."""
+    return "TIMESTAMPTZ" if column.type == "TIMESTAMP" else column.type
+
+
+def _quoted(column: Column) -> str:
+    name = '"' + column.name.replace('"', '""') + '"'
+    return f"{name}::TIMESTAMP AS {name}" if column.type == "TIMESTAMP" else name
+
+
+def _extra(known: Sequence[str]) -> str:
+    """What an object holds beside known fields: a merge patch (RFC 7396) of nulls removes them."""
+    patch = _literal(json.dumps(dict.fromkeys(known)))
+    return f"nullif(json_merge_patch(_raw, {patch}::JSON)::VARCHAR, '{{}}')::JSON"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

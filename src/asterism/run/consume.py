@@ -1,0 +1,119 @@
+"""The warehouse writer: what stands in the log is landed and goes into tables and models, each record once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from time import perf_counter
+
+from asterism.errors import AsterismError
+from asterism.ports.log import Log, Logged, Offsets
+from asterism.run.commit import Committed, commit
+from asterism.run.land import LandedTable, Landing, Manifest
+from asterism.run.ledger import Position, Run, now
+from asterism.run.pull import first_contact
+from asterism.run.quarantine import set_aside
+from asterism.run.records import Shape, landed
+from asterism.run.streams import SOURCE, Streams
+from asterism.run.warehouse import Warehouse
+
+CONSUMER = "warehouse"
+"""The writer's name in the log."""
+MOST_RECORDS = 20_000
+"""Of one stream in one micro-batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one micro-batch did."""
+
+    records: int
+    done: Committed
+    full: bool
+    """Whether more waits."""
+    seconds: float
+
+
+class Writer:
+    """Takes all streams into the warehouse, in micro-batches. Used by one thread at a time.
+
+    Exact: the position is in the transaction of the data. Dying anywhere, and reading records again, changes nothing.
+    """
+
+    def __init__(self, warehouse: Warehouse, streams: Streams, log: Log) -> None:
+        self._warehouse = warehouse
+        self._streams = streams
+        self._log = log
+        self._prepared = False
+
+    def step(self) -> Written:
+        """Take in what has come; answer at once where nothing has. Raises LogError, LakeError, EngineError."""
+        started, warehouse = perf_counter(), self._warehouse
+        self._streams.refuse = lambda items: set_aside(self._log, items)
+        try:
+            position = warehouse.ledger.position(SOURCE) or first_contact(warehouse, SOURCE, loading=False)
+            written = self._step(position, started)
+        except AsterismError as error:
+            self._prepared = False
+            run = Run(uuid.uuid4().hex, "consume", SOURCE, now(), perf_counter() - started, "failed", error=str(error))
+            warehouse.note_failure(run)
+            raise
+        return written
+
+    def _step(self, position: Position, started: float) -> Written:
+        offsets: dict[str, Offsets] = dict(position.cursor.get("offsets", {}))
+        tables: list[LandedTable] = []
+        total, full = 0, False
+        for shape in self._streams.shapes.values():
+            name = shape.stream.name
+            records = self._log.read(name, CONSUMER, offsets.get(name, {}), MOST_RECORDS)
+            if records:
+                offsets[name] = _beyond(offsets.get(name, {}), records)
+                tables.append(self._land(shape, position, records))
+                total, full = total + len(records), full or len(records) == MOST_RECORDS
+            elif not self._prepared:
+                tables.append(_described(shape, 0, None))
+        done = Committed()
+        if total or not self._prepared:
+            done = self._commit(position, offsets, tables)
+            self._prepared = True
+            for name, reached in offsets.items():
+                self._log.commit(name, CONSUMER, reached)
+        return Written(total, done, full, perf_counter() - started)
+
+    def _land(self, shape: Shape, position: Position, records: list[Logged]) -> LandedTable:
+        key = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
+        self._warehouse.lake.put(key, self._streams.lines.pack(landed(records)))
+        return _described(shape, len(records), key)
+
+    def _commit(self, position: Position, offsets: dict[str, Offsets], tables: list[LandedTable]) -> Committed:
+        warehouse, polled_at = self._warehouse, now()
+        moment = warehouse.ledger.begin_refresh(polled_at)[1]
+        cursor = {"offsets": {name: dict(reached) for name, reached in offsets.items()}}
+        manifest = Manifest(
+            source=SOURCE, seq=position.seq, polled_at=polled_at, complete=True, moment=moment, cursor=cursor,
+            tables=tables,
+        )  # fmt: skip
+        Landing(warehouse.lake, warehouse.parquet).write_manifest(manifest)
+        return commit(
+            warehouse,
+            manifest,
+            Position(position.seq + 1, cursor, loading=False, polled_at=polled_at, reconciled_at=None),
+        )
+
+
+def _beyond(offsets: Offsets, records: list[Logged]) -> dict[str, int]:
+    reached = dict(offsets)
+    for record in records:
+        reached[record.partition] = record.position
+    return reached
+
+
+def _described(shape: Shape, rows: int, key: str | None) -> LandedTable:
+    return LandedTable(
+        table=shape.table.name,
+        columns=[(column.name, column.type, column.nullable) for column in shape.table.columns],
+        key=list(shape.table.key),
+        rows=rows,
+        object=key,
+    )

@@ -1,0 +1,67 @@
+"""Transforms: a function of each record of one stream gives records of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from asterism.declare.stream import Transform
+from asterism.errors import RecordError
+from asterism.ports.log import Entry, Log, Logged
+from asterism.run.quarantine import Refused, set_aside
+from asterism.run.records import Shape
+
+MOST_RECORDS = 5_000
+"""In one step."""
+
+
+class TransformWorker:
+    """One transform at work. Used by one thread at a time.
+
+    Delivery: each record's results are appended once: their ids are made from the record's, and the log drops what it
+    has taken within the stream's `dedupe`. A record on which the function raises is set aside, and the next goes on.
+    """
+
+    def __init__(self, transform: Transform, log: Log) -> None:
+        self.transform = transform
+        self.consumer = f"transform:{transform.name}"
+        self._log = log
+        self._shape = Shape(transform.stream)
+        self._into = Shape(transform.into)
+
+    def step(self, wait: float = 0.0) -> int:
+        """Work off what has come, waiting for it so many seconds; answer how many records. Raises LogError."""
+        name = self.transform.stream.name
+        committed = self._log.standing(name).committed.get(self.consumer, {})
+        records = self._log.read(name, self.consumer, committed, MOST_RECORDS, wait)
+        if not records:
+            return 0
+        made: list[Entry] = []
+        refused: list[Refused] = []
+        for record in records:
+            try:
+                made += self._results(record)
+            except Exception as error:  # noqa: BLE001 - a user's function may raise anything
+                refused.append(self._refused(record, error))
+        if made:
+            self._log.append(self.transform.into.name, made, self.transform.into.dedupe)
+        set_aside(self._log, refused)
+        self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
+        return len(records)
+
+    def _results(self, record: Logged) -> Iterator[Entry]:
+        given = self.transform.function(self._shape.decode(record.body))
+        for number, each in enumerate(given if isinstance(given, list | tuple | Iterator) else [given]):
+            if each is not None:
+                admitted = self._into.admit(msgspec.json.encode(each))
+                made = f"{self.transform.name}/{record.id}/{number}"
+                yield Entry(admitted.id or made, admitted.key, admitted.body)
+
+    def _refused(self, record: Logged, error: Exception) -> Refused:
+        reason = error.fact if isinstance(error, RecordError) else f"{type(error).__name__}: {error}"
+        name = self.transform.name
+        return Refused(
+            self.transform.stream.name, f"transform {name}", reason, record.body, f"{name}/{record.id}", record.id
+        )
