@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 from sqlglot import exp
@@ -21,6 +21,7 @@ _OWN = "_own_"
 def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
     """Answer a qualified copy of `query` over `tables`. Raises Refused for a table or column that isn't there."""
     query = query.copy()
+    spell_streams(query, tables)
     _spell(query, tables.values())
     _known_tables(query, tables)
     schema: dict[str, dict[str, dict[str, str]]] = {}
@@ -42,6 +43,16 @@ def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
     _right_join_first(query)
     _order_without_limit(query)
     return query
+
+
+def spell_streams(query: exp.Query, tables: Collection[str]) -> None:
+    """Write `streams.name` where a table is called by the stream's `name` alone, and no other table has that name."""
+    for table in query.find_all(exp.Table):
+        full = f"streams.{table.name}"
+        if not table.db and table.name not in tables and full in tables and not _is_cte(table):
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
+            table.set("db", exp.to_identifier("streams"))
 
 
 def sources(query: exp.Query) -> list[tuple[str, int]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlglot import exp
 from asterism.declare.model import Parameter, Query
 from asterism.errors import UsageError
 from asterism.plan.parse import Refused, parse
+from asterism.plan.qualify import spell_streams
 from asterism.plan.translate import translate
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.warehouse import Warehouse
@@ -41,6 +44,7 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
         raise UsageError(subject, refused.fact, refused.remedy) from refused
     _read_only(tree, subject)
     refuse_reaching_out(tree, subject)
+    spell_streams(tree, {model.name for model in warehouse.models} | warehouse.raw_tables().keys())
     bound = _bind(tree, declared, dict(values or {}), subject)
     text = translate(tree, warehouse.engine.dialect)
     with warehouse.engine.transaction():
@@ -68,7 +72,7 @@ def _bind(tree: exp.Query, declared: Sequence[Parameter], values: dict[str, str]
             remedy = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(known) or 'no parameters'}."
             raise UsageError(subject, f"there is no parameter {name!r}", remedy)
     bound: list[Any] = []
-    numbers: dict[str, int] = {}
+    numbers: dict[str, list[int]] = {}
     for node in list(tree.find_all(exp.Parameter, exp.Placeholder)):
         name = node.name
         parameter = known.get(name)
@@ -86,11 +90,31 @@ def _bind(tree: exp.Query, declared: Sequence[Parameter], values: dict[str, str]
             node.replace(exp.cast(parse(f"SELECT {parameter.default}").selects[0], parameter.type, dialect="duckdb"))
             continue
         if name not in numbers:
-            bound.append(_value(values[name], parameter, subject))
-            numbers[name] = len(bound)
-        number = exp.Parameter(this=exp.Literal.number(numbers[name]))
-        node.replace(exp.cast(exp.cast(number, "text"), parameter.type, dialect="duckdb"))
+            given = _texts(values[name]) if parameter.type.endswith("[]") else [values[name]]
+            item = replace(parameter, type=parameter.type.removesuffix("[]"))
+            numbers[name] = [len(bound) + place for place in range(1, len(given) + 1)]
+            bound += [_value(each, item, subject) for each in given]
+        node.replace(_bound(numbers[name], parameter.type))
     return bound
+
+
+def _bound(numbers: Sequence[int], kind: str) -> exp.Expr:
+    """A parameter's value in SQL; that of a list is an array of as many parameters as it has items."""
+    item = kind.removesuffix("[]")
+    casts = [
+        exp.cast(exp.cast(exp.Parameter(this=exp.Literal.number(number)), "text"), item, dialect="duckdb")
+        for number in numbers
+    ]
+    return exp.cast(exp.Array(expressions=casts), kind, dialect="duckdb") if kind != item else casts[0]
+
+
+def _texts(text: str) -> list[str]:
+    """The items of a list: a JSON array, or texts between commas."""
+    if text.lstrip().startswith("["):
+        with suppress(ValueError):
+            found = json.loads(text)
+            return [each if isinstance(each, str) else json.dumps(each) for each in found]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _value(text: str, parameter: Parameter, subject: str) -> str:

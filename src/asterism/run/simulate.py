@@ -10,12 +10,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from asterism.declare.simulator import Database, Simulator, Transaction
-from asterism.declare.stage import Stage
-from asterism.errors import UsageError
 from asterism.ports.player import Pending, Player
-
-LONGEST_PAUSE = timedelta(hours=1)
-"""Nights and weekends of the simulated life pass as if they were this long."""
+from asterism.run.pace import Pace, check_pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +29,6 @@ class SimulateReport:
     def span(self) -> timedelta:
         """Simulated time from the first transaction to the last."""
         return self.end - self.begin if self.begin and self.end else timedelta(0)
-
-
-def refuse_production(stage: Stage) -> None:
-    """Raise `UsageError` where `stage` is production: invented rows have no business there."""
-    if stage.production:
-        raise UsageError(
-            f"stage {stage.name}",
-            "is production, and a simulator writes invented rows into its source",
-            "choose another stage with --stage",
-        )
 
 
 def prepare(simulator: Simulator, player: Player, *, seed: int = 0) -> bool:
@@ -74,13 +60,9 @@ def simulate(  # noqa: PLR0913  all but two have defaults and go by their names
     `on_commit` is called right after each commit but those of `prepare`. A failure rolls back what is pending and
     raises `SourceError`; what was committed stays. Raises `UsageError` for a limit or a speed that makes no sense.
     """
-    if limit is not None and limit < 1:
-        raise UsageError("--limit", f"{limit} transactions cannot be played", "give a number above zero, or none")
-    if not 0 <= speed < float("inf"):
-        remedy = "give simulated seconds a second, or 0 for as fast as it goes"
-        raise UsageError("--speed", f"{speed} is not a pace", remedy)
+    check_pace(limit, speed)
     prepared = prepare(simulator, player, seed=seed)
-    stage = _Performance(player, _Pace(speed, clock, sleep), on_commit)
+    stage = _Performance(player, Pace(speed, clock, sleep), on_commit)
     life = simulator.live(Random(seed), Database(player.rows))  # noqa: S311 repeatable by design
     try:
         stage.perform(life, limit, stopped)
@@ -90,32 +72,12 @@ def simulate(  # noqa: PLR0913  all but two have defaults and go by their names
     return SimulateReport(prepared, stage.committed, stage.rows, stage.begin, stage.end)
 
 
-class _Pace:
-    """Waits until a simulated time has come."""
-
-    def __init__(self, speed: float, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
-        self._speed = speed
-        self._clock = clock
-        self._sleep = sleep
-        self._now: datetime | None = None
-        self._due = clock()
-
-    def reach(self, moment: datetime) -> None:
-        if self._now is not None and self._speed:
-            passed = min(max(moment - self._now, timedelta(0)), LONGEST_PAUSE)
-            self._due += passed.total_seconds() / self._speed
-            early = self._due - self._clock()
-            if early > 0:
-                self._sleep(early)
-        self._now = moment if self._now is None else max(moment, self._now)
-
-
 @dataclass
 class _Performance:
     """One run: the transactions that are pending, in the order in which they are to commit, and what was done."""
 
     player: Player
-    pace: _Pace
+    pace: Pace
     on_commit: Callable[[Transaction], None]
     held: list[tuple[datetime, int, Transaction, Pending]] = field(default_factory=list)
     begun: int = 0

@@ -15,7 +15,8 @@ import pytest
 from asterism.declare.simulator import Database, Simulator, Transaction
 from asterism.declare.stage import Stage
 from asterism.errors import SourceError, UsageError
-from asterism.run.simulate import refuse_production, simulate
+from asterism.run.pace import refuse_simulation
+from asterism.run.simulate import simulate
 from asterism.sources import Postgres
 
 START = datetime(2024, 1, 1, 8)
@@ -185,6 +186,6 @@ def test_a_pace_that_is_none_is_refused(speed: float) -> None:
 
 def test_production_is_refused() -> None:
     there = {"warehouse": "duckdb:////w", "lake": "file:///l", "state": str(Path("/s"))}
-    refuse_production(Stage("dev", **there))
+    refuse_simulation(Stage("dev", **there))
     with pytest.raises(UsageError, match="is production"):
-        refuse_production(Stage("prod", **there, production=True))
+        refuse_simulation(Stage("prod", **there, production=True))

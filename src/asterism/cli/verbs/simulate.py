@@ -46,12 +46,13 @@ def simulate(
     Refused in production.
     """
     from asterism.run import simulate as verbs
+    from asterism.run.pace import refuse_simulation
     from asterism.run.values import as_json as json_value
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
     loaded = load(chosen.root(), chosen.stage)
-    verbs.refuse_production(loaded.stage)
+    refuse_simulation(loaded.stage)
     simulator = _one(loaded, name)
     stopping = _until_stopped()
     with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
