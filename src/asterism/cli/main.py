@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
-from asterism.cli.verbs import check, draw, new, pull, query, rebuild, refresh, reset, run, simulate, status, verify
+from asterism.cli.verbs import check, draw, new, pull, query, rebuild, refresh, reset, run, simulate, status, token, verify
 from asterism.errors import AsterismError, ProjectError
 
 _HELP = """\
@@ -38,7 +38,7 @@ app = typer.Typer(
     help=shown(_HELP),
 )
 
-for verb in (new, check, draw, pull, refresh, run, query, status, verify, rebuild, simulate, reset):
+for verb in (new, check, draw, pull, refresh, run, query, status, verify, rebuild, simulate, token, reset):
     verb.register(app)
 
 
