@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
-from asterism.cli.verbs import check, draw, new, pull, query, rebuild, refresh, reset, run, simulate, status, token, verify
+from asterism.cli.verbs import (
+    check,
+    draw,
+    new,
+    pull,
+    query,
+    rebuild,
+    refresh,
+    reset,
+    run,
+    simulate,
+    status,
+    token,
+    verify,
+)
 from asterism.errors import AsterismError, ProjectError
 
 _HELP = """\
