@@ -9,6 +9,7 @@
     ├── LogError               the log of the streams is down or full
     ├── StateError             the states of the live views cannot be read or written
     ├── RecordError            a record cannot be taken as it is; it goes to quarantine with the reason
+    ├── ViewError              a live view stands still at a record that its fold cannot take
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
     ├── LockedError            another process holds the platform
     └── VerificationError      what is stored differs from what the models say
@@ -113,6 +114,13 @@ class StateError(AsterismError):
 
 class RecordError(AsterismError):
     """A record cannot be taken as it is; it goes to quarantine, and `fact` is the reason that stands there."""
+
+
+class ViewError(AsterismError):
+    """A live view stands still at a record that it cannot take: its fold raised, or the record fits no longer.
+
+    What came before is kept, and other views go on; this one does when the record is skipped or the code mended.
+    """
 
 
 class ModelError(AsterismError):

@@ -109,6 +109,10 @@ class Shape:
         except (msgspec.MsgspecError, RecursionError) as error:
             raise RecordError(f"stream {self.stream.name}", _reason(error)) from error
 
+    def read(self, bodies: Iterable[bytes]) -> list[Any]:
+        """Records of the log, decoded at one go. Raises msgspec.MsgspecError if one of them does not fit the type."""
+        return self._decoder.decode_lines(b"\n".join(bodies))
+
     def value(self, record: Any, field: str | None) -> str:
         """A field's value as a key: text; empty where there is none."""
         if field is None:
@@ -191,6 +195,18 @@ def landed(records: Iterable[Logged]) -> bytes:
             for each in records
         ]
     )
+
+
+def logged(lines: bytes) -> list[Logged]:
+    """The records of landed lines, as the log had them: the inverse of `landed`."""
+    return [
+        Logged(each.partition, each.position, each.id, each.key, _micros(each.received_at), bytes(each.record))
+        for each in _ENVELOPES.decode_lines(lines)
+    ]
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _column_type(kind: inspect.Type) -> str:
