@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 from asterism.errors import AsterismError
 from asterism.ports.log import Log, Logged, Offsets
-from asterism.run.commit import Committed, commit
-from asterism.run.land import LandedTable, Landing, Manifest
+from asterism.run.commit import Committed
+from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
 from asterism.run.pull import first_contact
 from asterism.run.quarantine import set_aside
 from asterism.run.records import Shape, landed
+from asterism.run.remove import commit_batch
 from asterism.run.streams import SOURCE, Streams
 from asterism.run.warehouse import Warehouse
 
@@ -63,43 +65,45 @@ class Writer:
     def _step(self, position: Position, started: float) -> Written:
         offsets: dict[str, Offsets] = dict(position.cursor.get("offsets", {}))
         tables: list[LandedTable] = []
-        total, full = 0, False
+        warehouse, total, full = self._warehouse, 0, False
         for shape in self._streams.shapes.values():
             name = shape.stream.name
             records = self._log.read(name, CONSUMER, offsets.get(name, {}), MOST_RECORDS)
             if records:
                 offsets[name] = _beyond(offsets.get(name, {}), records)
-                tables.append(self._land(shape, position, records))
+                tables.append(_land(warehouse, self._streams, shape, position, records))
                 total, full = total + len(records), full or len(records) == MOST_RECORDS
             elif not self._prepared:
                 tables.append(_described(shape, 0, None))
         done = Committed()
         if total or not self._prepared:
-            done = self._commit(position, offsets, tables)
+            done = _commit(warehouse, position, offsets, tables)
             self._prepared = True
             for name, reached in offsets.items():
                 self._log.commit(name, CONSUMER, reached)
         return Written(total, done, full, perf_counter() - started)
 
-    def _land(self, shape: Shape, position: Position, records: list[Logged]) -> LandedTable:
-        key = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
-        self._warehouse.lake.put(key, self._streams.lines.pack(landed(records)))
-        return _described(shape, len(records), key)
 
-    def _commit(self, position: Position, offsets: dict[str, Offsets], tables: list[LandedTable]) -> Committed:
-        warehouse, polled_at = self._warehouse, now()
-        moment = warehouse.ledger.begin_refresh(polled_at)[1]
-        cursor = {"offsets": {name: dict(reached) for name, reached in offsets.items()}}
-        manifest = Manifest(
-            source=SOURCE, seq=position.seq, polled_at=polled_at, complete=True, moment=moment, cursor=cursor,
-            tables=tables,
-        )  # fmt: skip
-        Landing(warehouse.lake, warehouse.parquet).write_manifest(manifest)
-        return commit(
-            warehouse,
-            manifest,
-            Position(position.seq + 1, cursor, loading=False, polled_at=polled_at, reconciled_at=None),
-        )
+def take_lines(warehouse: Warehouse, streams: Streams, shape: Shape, records: list[Logged]) -> Committed:
+    """Take records into their table beside the log: its position stays. Raises LakeError, EngineError."""
+    position = warehouse.ledger.position(SOURCE) or first_contact(warehouse, SOURCE, loading=False)
+    tables = [_land(warehouse, streams, shape, position, records)]
+    return _commit(warehouse, position, position.cursor.get("offsets", {}), tables)
+
+
+def _land(
+    warehouse: Warehouse, streams: Streams, shape: Shape, position: Position, records: list[Logged]
+) -> LandedTable:
+    key = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
+    warehouse.lake.put(key, streams.lines.pack(landed(records)))
+    return _described(shape, len(records), key)
+
+
+def _commit(
+    warehouse: Warehouse, position: Position, offsets: Mapping[str, Offsets], tables: list[LandedTable]
+) -> Committed:
+    cursor = {"offsets": {name: dict(reached) for name, reached in offsets.items()}}
+    return commit_batch(warehouse, position, cursor, tables)
 
 
 def _beyond(offsets: Offsets, records: list[Logged]) -> dict[str, int]:

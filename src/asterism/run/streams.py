@@ -17,6 +17,8 @@ from asterism.run.quarantine import STREAM, Refused
 from asterism.run.records import Envelope, Opened, Shape
 from asterism.run.session import Session, listed, quote
 
+TABLE = "the table"
+"""The place of what its table could not hold."""
 SOURCE = "streams"
 """What all streams together are called in the ledger and in the landing zone."""
 
@@ -95,4 +97,4 @@ def _first_of_each(opened: Opened) -> Opened:
 
 def _refused(shape: Shape, envelope: Envelope, reason: str) -> Refused:
     name = shape.stream.name
-    return Refused(name, "the table", reason, bytes(envelope.record), f"table/{name}/{envelope.id}", envelope.id)
+    return Refused(name, TABLE, reason, bytes(envelope.record), f"table/{name}/{envelope.id}", envelope.id)

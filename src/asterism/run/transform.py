@@ -50,6 +50,10 @@ class TransformWorker:
         self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
         return len(records)
 
+    def take(self, record: Logged) -> None:
+        """One record by itself, once more. Raises what the function raises, RecordError and LogError."""
+        self._log.append(self.transform.into.name, [*self._results(record)], self.transform.into.dedupe)
+
     def _results(self, record: Logged) -> Iterator[Entry]:
         given = self.transform.function(self._shape.decode(record.body))
         for number, each in enumerate(given if isinstance(given, list | tuple | Iterator) else [given]):

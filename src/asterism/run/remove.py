@@ -1,0 +1,55 @@
+"""Removing rows of a stream's table, as a batch of deletions: models follow, and a rebuild repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asterism.run.commit import Committed, commit
+from asterism.run.land import LandedTable, Landing, Manifest
+from asterism.run.ledger import Position, now
+from asterism.run.records import ID, Shape
+from asterism.run.session import quote
+from asterism.run.streams import SOURCE
+from asterism.run.warehouse import Warehouse
+
+
+def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[Any] = ()) -> Committed:
+    """Delete the rows of a stream's table that meet an SQL condition of the engine's dialect; refresh what is behind.
+
+    One transaction, landed first like any batch. Raises LakeError, EngineError.
+    """
+    position, table = warehouse.ledger.position(SOURCE), shape.table
+    if position is None or table.name not in warehouse.raw_tables():
+        return Committed()
+    landing = Landing(warehouse.lake, warehouse.parquet)
+    name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.deleted.parquet"
+    keys = tuple(column for column in table.columns if column.name == ID)
+    gone = warehouse.engine.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
+    deletions = landing.put(name, keys, gone)
+    if not deletions:
+        return Committed()
+    landed = LandedTable(
+        table=table.name,
+        columns=[(column.name, column.type, column.nullable) for column in table.columns],
+        key=[ID],
+        rows=0,
+        deleted=name,
+        deletions=deletions,
+    )
+    return commit_batch(warehouse, position, position.cursor, [landed])
+
+
+def commit_batch(
+    warehouse: Warehouse, position: Position, cursor: Mapping[str, Any], tables: list[LandedTable]
+) -> Committed:
+    """Write the manifest of a batch of the streams whose objects are landed, and commit it."""
+    polled_at = now()
+    moment = warehouse.ledger.begin_refresh(polled_at)[1]
+    manifest = Manifest(
+        source=SOURCE, seq=position.seq, polled_at=polled_at, complete=True, moment=moment, cursor=dict(cursor),
+        tables=tables,
+    )  # fmt: skip
+    Landing(warehouse.lake, warehouse.parquet).write_manifest(manifest)
+    following = Position(position.seq + 1, dict(cursor), loading=False, polled_at=polled_at, reconciled_at=None)
+    return commit(warehouse, manifest, following)

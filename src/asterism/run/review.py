@@ -1,0 +1,136 @@
+"""Reviewing the quarantine: list, show, replay, drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from asterism.declare.stream import Transform
+from asterism.errors import RecordError, UsageError
+from asterism.ports.log import Entry, Log, Logged
+from asterism.run.consume import take_lines
+from asterism.run.quarantine import STREAM, Quarantined
+from asterism.run.records import Shape
+from asterism.run.remove import remove
+from asterism.run.session import quote
+from asterism.run.streams import TABLE, Streams
+from asterism.run.transform import TransformWorker
+from asterism.run.warehouse import Warehouse
+
+_COLUMNS = "_id, _received_at, stream, place, reason, record_id, body, encoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something in quarantine."""
+
+    id: str
+    at: datetime
+    stream: str
+    place: str
+    reason: str
+    record_id: str
+    body: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did: ids that were taken, and ids that were refused again, with the reason."""
+
+    taken: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+class Review:
+    """The quarantine of one stage. Used by the thread that has the warehouse."""
+
+    def __init__(self, warehouse: Warehouse, streams: Streams, transforms: Sequence[Transform], log: Log) -> None:
+        self._warehouse = warehouse
+        self._streams = streams
+        self._transforms = transforms
+        self._log = log
+        self._shape = Shape(STREAM)
+
+    def items(self, stream: str = "", limit: int = 100) -> list[Item]:
+        """What is in quarantine, the latest first; of one stream where that is given."""
+        where = "WHERE stream = $1" if stream else ""
+        return self._read(f"{where} ORDER BY _received_at DESC, _id LIMIT {int(limit)}", [stream] if stream else [])
+
+    def item(self, identifier: str) -> Item:
+        """One of them. Raises UsageError where there is none."""
+        found = self._read("WHERE _id = $1", [identifier])
+        if not found:
+            raise UsageError(identifier, "is not in quarantine", "`asterism quarantine list` shows what is.")
+        return found[0]
+
+    def replay(self, identifiers: list[str]) -> Replayed:
+        """Let items try the door again, by the declarations as they are now; who passes leaves the quarantine.
+
+        First the log has the record, under the id it came with or that of the item, then the item goes: dying in
+        between repeats it, and the record is taken once.
+        """
+        taken: list[str] = []
+        refused: list[tuple[str, str]] = []
+        for item in map(self.item, identifiers):
+            try:
+                self._again(item)
+            except RecordError as error:
+                refused.append((item.id, error.fact))
+            else:
+                taken.append(item.id)
+        self.drop(taken)
+        return Replayed(tuple(taken), tuple(refused))
+
+    def drop(self, identifiers: list[str]) -> int:
+        """Let items go for good; answer how many there were."""
+        if not identifiers:
+            return 0
+        listed = ", ".join(f"${place}" for place in range(1, len(identifiers) + 1))
+        return remove(self._warehouse, self._shape, f"_id IN ({listed})", identifiers).removed
+
+    def _again(self, item: Item) -> None:
+        """Let an item try again where it was refused: its other readers have had it."""
+        shape = next((each for each in self._streams.shapes.values() if each.stream.name == item.stream), None)
+        if shape is None:
+            raise RecordError(item.stream, "it is no stream: ask its source for it again")
+        body = Quarantined(
+            stream=item.stream, place=item.place, reason=item.reason, body=item.body,
+            encoding="base64" if item.encoding == "base64" else "text",
+        ).original()  # fmt: skip
+        kind, _, name = item.place.partition(" ")
+        if kind == "view":
+            raise RecordError(item.place, "a view takes nothing that is too late: rebuild it to count all")
+        if kind == "transform":
+            self._transform(name, Logged("", 0, item.record_id, "", 0, body))
+            return
+        admitted = shape.admit(body)
+        if item.place == TABLE:
+            at = int((item.at - datetime(1970, 1, 1)) / timedelta(microseconds=1))
+            self._take(shape, Logged("", 0, item.record_id, admitted.key, at, admitted.body))
+            return
+        entry = Entry(admitted.id or item.record_id or item.id, admitted.key, admitted.body)
+        self._log.append(shape.stream.name, [entry], shape.stream.dedupe)
+
+    def _transform(self, name: str, record: Logged) -> None:
+        transform = next((each for each in self._transforms if each.name == name), None)
+        if transform is None:
+            raise RecordError(f"transform {name}", "it is no transform of this platform any more")
+        try:
+            TransformWorker(transform, self._log).take(record)
+        except RecordError:
+            raise
+        except Exception as error:
+            raise RecordError(f"transform {name}", f"{type(error).__name__}: {error}") from error
+
+    def _take(self, shape: Shape, record: Logged) -> None:
+        """Into the table alone."""
+        take_lines(self._warehouse, self._streams, shape, [record])
+
+    def _read(self, rest: str, values: list[Any]) -> list[Item]:
+        if STREAM.table not in self._warehouse.raw_tables():
+            return []
+        rows = self._warehouse.session.rows(f"SELECT {_COLUMNS} FROM {quote(STREAM.table)} {rest}", values)
+        return [Item(*row) for row in rows]
