@@ -56,10 +56,15 @@ class Refused:
 
 def set_aside(log: Log, items: Iterable[Refused]) -> list[str]:
     """Put items into quarantine; return when they are on disk, with the ids they have there. Raises LogError."""
-    entries = [Entry(each.id or uuid4().hex, each.stream, _line(each), bool(each.id)) for each in items]
-    if entries:
-        log.append(STREAM.name, entries, STREAM.dedupe)
-    return [entry.id for entry in entries]
+    made = entries(items)
+    if made:
+        log.append(STREAM.name, made, STREAM.dedupe)
+    return [entry.id for entry in made]
+
+
+def entries(items: Iterable[Refused]) -> list[Entry]:
+    """Items as entries of `STREAM`, for who appends them together with other things."""
+    return [Entry(each.id or uuid4().hex, each.stream, _line(each), bool(each.id)) for each in items]
 
 
 def _line(item: Refused) -> bytes:

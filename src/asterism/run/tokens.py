@@ -79,6 +79,12 @@ class Tokens:
             return None
         return token
 
+    def holds(self, token: Token) -> bool:
+        """Whether a token that was found is still there, and not over. Raises as `find`."""
+        if self._clock() >= self._look_at:
+            self._look()
+        return token.id in self._known and not token.is_over()
+
     def all(self) -> list[Token]:
         """Every token, in the order of their making. Raises AsterismError where the file is damaged."""
         try:
@@ -101,9 +107,7 @@ class Tokens:
         try:
             expires = now + lasting if lasting else None
         except OverflowError as error:
-            raise UsageError(
-                "token", "would outlast the calendar", "Leave out --expires."
-            ) from error
+            raise UsageError("token", "would outlast the calendar", "Leave out --expires.") from error
         with self._held():
             before = self.all()
             taken = {token.id for token in before}
