@@ -36,11 +36,17 @@ POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
 class Wiring:
-    """Makes the adapters of one stage, and lets go of all of them at once. Used by one thread."""
+    """Makes the adapters of one stage, and lets go of all of them at once. Used by one thread.
+
+    What it makes is used by one thread as well, but for `log` and `states`.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self._stack = ExitStack()
+        self._lasting = ExitStack()
+        self._log: Log | None = None
+        self._states: State | None = None
         self._servers: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -50,9 +56,13 @@ class Wiring:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        self._lasting.close()
 
     def close(self) -> None:
-        """Close what was made, the last first; an embedded server stops when its last user leaves. May be repeated."""
+        """Close what was made, the last first; an embedded server stops when its last user leaves. May be repeated.
+
+        Log and states, which other threads may be using, stay open until the end of the context.
+        """
         self._servers.clear()
         self._stack.close()
 
@@ -106,7 +116,9 @@ class Wiring:
         return DuckDBLines()
 
     def log(self) -> Log:
-        """The log of the streams. Raises LogError, and UsageError for an unknown scheme."""
+        """The log of the streams, one for all. Raises LogError, and UsageError for an unknown scheme."""
+        if self._log is not None:
+            return self._log
         uri = self.stage.log
         scheme = urlsplit(uri).scheme
         made: Log
@@ -116,11 +128,14 @@ class Wiring:
             made = SqliteLog(_path(uri))
         else:
             made = _outside("log", scheme, f"the log of stage {self.stage.name}", ("sqlite",))(uri)
-        self._stack.callback(made.close)
+        self._lasting.callback(made.close)
+        self._log = made
         return made
 
     def states(self) -> State:
-        """The states of the live views. Raises StateError, and UsageError for an unknown scheme."""
+        """The states of the live views, one for all. Raises StateError, and UsageError for an unknown scheme."""
+        if self._states is not None:
+            return self._states
         uri = self.stage.views
         scheme = urlsplit(uri).scheme
         made: State
@@ -130,7 +145,8 @@ class Wiring:
             made = SqliteState(_path(uri))
         else:
             made = _outside("state", scheme, f"the views of stage {self.stage.name}", ("sqlite",))(uri)
-        self._stack.callback(made.close)
+        self._lasting.callback(made.close)
+        self._states = made
         return made
 
     def source(self, pull: Pull) -> Source:

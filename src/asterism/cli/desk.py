@@ -23,6 +23,8 @@ from asterism.project.nearest import suggestion
 
 if TYPE_CHECKING:
     # The kernel brings sqlglot with it, and `--help` does not wait for that.
+    from asterism.run.consume import Writer
+    from asterism.run.streams import Streams
     from asterism.run.warehouse import Warehouse
     from asterism.wire import Wiring
 
@@ -53,15 +55,32 @@ class Desk:
         streams = Streams.of(declared, self.wiring.lines()) if declared else None
         return _opened(Warehouse(engine, lake, parquet, models, processed=stage.processed, streams=streams))
 
+    @property
+    def streams(self) -> Streams:
+        """The streams of the platform. Raises UsageError where it has none."""
+        if self.warehouse.streams is None:
+            remedy = "Declare one in platform.py with platform.stream."
+            raise UsageError(self.project.name, "has no stream", remedy)
+        return self.warehouse.streams
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The warehouse's reader of the log."""
+        from asterism.run.consume import Writer
+
+        return Writer(self.warehouse, self.streams, self.wiring.log())
+
     def reopen(self) -> None:
         """Close everything; what is needed is opened anew. For when a connection has been lost."""
         self.__dict__.pop("warehouse", None)
+        self.__dict__.pop("writer", None)
         self._sources.clear()
         self.wiring.close()
 
     def adopt(self, project: Project) -> None:
         """Go on with the same project after its files were edited."""
-        if project.pulls != self.project.pulls or project.stage != self.project.stage:
+        streams = (project.platform.streams, self.project.platform.streams)
+        if project.pulls != self.project.pulls or project.stage != self.project.stage or streams[0] != streams[1]:
             self.reopen()
             self.wiring.stage = project.stage
         elif "warehouse" in self.__dict__:

@@ -13,8 +13,10 @@ from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, 
 from asterism.cli.verbs import (
     check,
     draw,
+    erase,
     new,
     pull,
+    quarantine,
     query,
     rebuild,
     refresh,
@@ -24,6 +26,7 @@ from asterism.cli.verbs import (
     status,
     token,
     verify,
+    view,
 )
 from asterism.errors import AsterismError, ProjectError
 
@@ -52,7 +55,24 @@ app = typer.Typer(
     help=shown(_HELP),
 )
 
-for verb in (new, check, draw, pull, refresh, run, query, status, verify, rebuild, simulate, token, reset):
+for verb in (
+    new,
+    check,
+    draw,
+    pull,
+    refresh,
+    run,
+    query,
+    status,
+    verify,
+    rebuild,
+    simulate,
+    token,
+    quarantine,
+    view,
+    erase,
+    reset,
+):
     verb.register(app)
 
 

@@ -24,6 +24,8 @@ class Task:
     name: str
     every: timedelta
     work: Callable[[], bool]
+    at: str | None = None
+    """A cron expression in UTC, in the place of `every`."""
     due: float = 0.0
     failures: int = 0
 
@@ -56,6 +58,20 @@ class Schedule:
             due = [task for task in self.tasks if task.due <= self._clock()]
             if due:
                 self._do(min(due, key=lambda each: each.due))
+
+    def hasten(self, name: str) -> None:
+        """Make a task due at once; with an empty name, every one that has a cron expression."""
+        for task in self.tasks:
+            if task.name == name or (not name and task.at is not None):
+                task.due = self._clock()
+
+    def replace(self, tasks: Iterable[Task]) -> None:
+        """Do these from now on; those that were there already, by name and interval, fall due when they would have."""
+        before = {(task.name, task.every, task.at): task for task in self.tasks}
+        self.tasks[:] = tasks
+        for task in self.tasks:
+            known = before.get((task.name, task.every, task.at))
+            task.due, task.failures = (known.due, known.failures) if known else (self._clock(), 0)
 
     def _until_due(self) -> float:
         return max(min((task.due for task in self.tasks), default=self._clock() + 1.0) - self._clock(), 0.0)

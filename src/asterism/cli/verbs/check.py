@@ -84,6 +84,11 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
             if state.state == "held" and name in project.models and not state.error.startswith("waits for "):
                 remedy = "Correct the model or its key; until then it stays as it last was."
                 held.append(Problem(str(project.models[name].path), f"is held: {state.error}", remedy))
+    if project.platform.streams:
+        from asterism.run.streams import Streams
+
+        declared = Streams.of(project.platform.streams, desk.wiring.lines()).shapes
+        tables |= {name: shape.table for name, shape in declared.items()}
     for pull in project.pulls:
         if any(name.startswith(f"{pull.into}.") for name in tables):
             continue

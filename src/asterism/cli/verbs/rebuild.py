@@ -46,6 +46,9 @@ def rebuild(
 def work(desk: Desk, _arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Rebuild from all sources' batches."""
     from asterism.run.rebuild import rebuild as replay
+    from asterism.run.streams import SOURCE
 
     sources = tuple(pull.into for pull in desk.project.pulls)
+    if desk.project.platform.streams:
+        sources = (*sources, SOURCE)
     return described(replay(desk.warehouse, sources, progress=progress))

@@ -8,28 +8,43 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asterism.cli import show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.crew import Crew
 from asterism.cli.desk import PATIENCE, Desk, Progress, Work
-from asterism.cli.verbs import check, pull, query, refresh, status, verify
+from asterism.cli.verbs import check, erase, pull, quarantine, query, refresh, simulate, status, verify, view
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine, load
 
+if TYPE_CHECKING:
+    from asterism.run.schedule import Task
+
 BESIDE: Mapping[str, Work] = {
     "check": check.work,
+    "erase": erase.work,
     "pull": pull.work,
+    "quarantine": quarantine.work,
     "query": query.work,
     "refresh": refresh.work,
     "status": status.work,
     "verify": verify.work,
+    "view": view.work,
 }
 """What other commands may have done by a `run`."""
+APART: Mapping[str, Work] = {"simulate_events": simulate.work}
+"""The same, without waiting for the warehouse."""
 
+WRITE_EVERY = timedelta(milliseconds=250)
+"""How often the log is taken into the warehouse."""
+CREW_EVERY = timedelta(seconds=1)
+"""How often the HTTP server, triggers and reports are looked after."""
+UPKEEP_EVERY = timedelta(minutes=1)
+"""How often what is past its time is let go of."""
 MODELS_EVERY = timedelta(seconds=2)
 """How often edited files and the clock's ticks are looked for."""
 
@@ -41,6 +56,11 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
+    host: Annotated[str, typer.Option("--host", help="The address that the HTTP server listens on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Its port; 0: a free one.", show_default="8000")
+    ] = None,
+    no_http: Annotated[bool, typer.Option("--no-http", help="Start no HTTP server.")] = False,
     project: ProjectOption = None,
     stage: StageOption = None,
     as_json: JsonOption = False,
@@ -48,7 +68,10 @@ def run(
 ) -> None:
     """Keep everything up to date until stopped.
 
-    Pulls every source by its schedule, and refreshes what is behind it, until Ctrl-C or SIGTERM.
+    Takes in events by HTTP, keeps the live views, pulls every source by its schedule, and refreshes what is behind it,
+    until Ctrl-C or SIGTERM.
+
+    The HTTP server is started where the platform has a stream, or --port is given.
 
     A source that fails is tried again, later each time, and stops no other. Edited models are taken up within seconds.
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
@@ -62,24 +85,27 @@ def run(
     loaded = load(chosen.root(), chosen.stage)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
-        _Run(Desk(loaded, wiring), chosen).work()
+        served = not no_http and (port is not None or bool(loaded.platform.streams))
+        _Run(Desk(loaded, wiring), chosen, (host, 8000 if port is None else port) if served else None).work()
 
 
 class _Run:
-    """One `run`: a schedule on this thread, requests on others, the desk in turns."""
+    """One `run`: a schedule on this thread, requests on others, the desk in turns; views and HTTP by the crew."""
 
-    def __init__(self, desk: Desk, chosen: Common) -> None:
+    def __init__(self, desk: Desk, chosen: Common, serve: tuple[str, int] | None) -> None:
         from asterism.run.schedule import Turns
 
         self.desk = desk
         self.chosen = chosen
         self.turns = Turns()
+        self.saying = threading.Lock()
+        self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
         self.stopping = threading.Event()
         self.seen = _written(desk.project.root)
 
     def work(self) -> None:
         from asterism.run.control import Server
-        from asterism.run.schedule import Schedule, Task
+        from asterism.run.schedule import Schedule
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: self.stop())
@@ -87,15 +113,84 @@ class _Run:
         server.start()
         try:
             self.say("started", f"running {self.desk.project.name} on {self.desk.project.stage.name}; Ctrl-C stops")
-            tasks = [Task("models", MODELS_EVERY, self.models)]
-            if self.desk.project.stage.schedules:
-                tasks += [Task(each.into, each.every, self.puller(each.into)) for each in self.desk.project.pulls]
-            Schedule(tasks, self.failed).run(self.stopping.wait)
+            self.crew.start()
+            if self.crew.address:
+                self.say("serving", f"serving {self.crew.address}", url=self.crew.address)
+            self.schedule = Schedule(self.tasks(), self.failed)
+            self.schedule.run(self.stopping.wait)
         finally:
+            self.crew.stop()
             server.close()
         with self.turns.turn():  # what is being carried out for others is finished first
             self.say("stopped", "stopped")
         server.wait()
+
+    def tasks(self) -> list[Task]:
+        """What is done by the clock."""
+        from asterism.run.schedule import Task
+
+        tasks = [Task("models", MODELS_EVERY, self.models)]
+        if self.crew.serve is not None:
+            tasks.append(Task("http", CREW_EVERY, self.crew_lives))
+        if self.desk.project.platform.streams:
+            tasks += [Task("streams", WRITE_EVERY, self.written), Task("upkeep", UPKEEP_EVERY, self.upkeep)]
+        if self.desk.project.platform.triggers:
+            tasks.append(Task("triggers", CREW_EVERY, self.triggered))
+        if self.desk.project.stage.schedules:
+            tasks += [Task(each.into, each.every, self.puller(each.into), each.at) for each in self.desk.project.pulls]
+            tasks += [
+                Task(each.name, CREW_EVERY, self.reporter(each.name)) for each in self.desk.project.platform.reports
+            ]
+        return tasks
+
+    def crew_lives(self) -> bool:
+        """See that the HTTP server lives."""
+        self.crew.look()
+        return False
+
+    def written(self) -> bool:
+        """Take what stands in the log into the warehouse."""
+        with self.turns.turn():
+            done = self.desk.writer.step()
+        if done.records:
+            tables = ", ".join(f"{r.table} -{r.removed} +{r.added}" for r in done.done.refreshed)
+            text = f"streams: {done.records} records, {done.seconds:.3f} s{': ' + tables if tables else ''}"
+            self.say("written", text, records=done.records, seconds=round(done.seconds, 6))
+        return done.full
+
+    def upkeep(self) -> bool:
+        """Let go of what is past its time, in the log and everywhere."""
+        with self.turns.turn():
+            erase.upkeep(self.desk)
+        return False
+
+    def triggered(self) -> bool:
+        """Make due what records of trigger streams call for."""
+        from asterism.run.trigger import called
+
+        for name in called(self.desk.project.platform.triggers, self.desk.wiring.log()):
+            self.schedule.hasten(name)
+        return False
+
+    def reporter(self, name: str) -> Callable[[], bool]:
+        """The work of sending one report."""
+
+        def work() -> bool:
+            from asterism.cli.verbs import report
+
+            with self.turns.turn():
+                sent = report.due(self.desk, name)
+            if sent:
+                self.say("reported", f"{name}: {sent}", report=name)
+            return False
+
+        return work
+
+    def troubled(self, name: str, error: AsterismError) -> None:
+        """Tell of a failure on another thread."""
+        from asterism.run.control import describe
+
+        self.say("failed", f"{name} failed, and is tried again\n{error}", task=name, **describe(error))
 
     def stop(self) -> None:
         """Stop after the step at hand; a second signal does not wait."""
@@ -105,6 +200,8 @@ class _Run:
 
     def serve(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
         """Carry out a request of another command."""
+        if verb in APART:
+            return APART[verb](self.desk, arguments, progress)
         if verb not in BESIDE:
             raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
         with self.turns.turn():
@@ -159,6 +256,9 @@ class _Run:
             self.say("problems", f"the edited files are wrong, going on with those before:\n{text}")
             return
         self.desk.adopt(project)
+        if project.platform.streams or self.crew.serve is not None:
+            self.crew.adopt(project)
+        self.schedule.replace(self.tasks())
         self.say("reloaded", "the edited files are taken up")
 
     def failed(self, task: Any, error: AsterismError, delay: float) -> None:
@@ -171,10 +271,11 @@ class _Run:
         self.say("failed", text, task=task.name, retry_in=round(delay, 1), **describe(error))
 
     def say(self, event: str, text: str, **details: Any) -> None:
-        if self.chosen.json:
-            typer.echo(json.dumps({"event": event, "at": _now(), **details}, ensure_ascii=False))
-        else:
-            show.remark(f"{datetime.now(UTC):%H:%M:%S} {text}")
+        with self.saying:
+            if self.chosen.json:
+                typer.echo(json.dumps({"event": event, "at": _now(), **details}, ensure_ascii=False))
+            else:
+                show.remark(f"{datetime.now(UTC):%H:%M:%S} {text}")
 
 
 def _written(root: Path) -> dict[Path, int]:

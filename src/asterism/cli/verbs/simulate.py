@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.desk import Desk, Progress
 from asterism.declare.simulator import Simulator
+from asterism.declare.stream import EventSimulator
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
+
+if TYPE_CHECKING:
+    from asterism.ports.log import Log
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def simulate(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="The simulator, where the platform has several.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Stop after so many transactions.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="Stop after so many transactions, or events.")
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", metavar="X", help="Simulated seconds a second; 0 is as fast as it goes.")
     ] = 60.0,
@@ -35,9 +43,10 @@ def simulate(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Play made-up traffic into a source.
+    """Play made-up traffic into a source or a stream.
 
-    Makes the database where it is empty, and then lives in it until stopped, or for so many transactions.
+    Makes a source's database where it is empty, and then lives in it until stopped, or for so many transactions. Into a
+    stream it sends events, until stopped or so many.
 
     - `asterism simulate --prepare`
     - `asterism simulate --limit 200 --speed 0`
@@ -55,6 +64,12 @@ def simulate(
     refuse_simulation(loaded.stage)
     simulator = _one(loaded, name)
     stopping = _until_stopped()
+    if isinstance(simulator, EventSimulator):
+        if prepare:
+            raise UsageError("--prepare", f"{simulator.name} has no database to make", "Leave it out.")
+        with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
+            _events(simulator, wiring.log(), chosen, stopping, progress, limit=limit, speed=speed, seed=seed)
+        return
     with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
         player = wiring.player(simulator)
         if prepare:
@@ -88,8 +103,48 @@ def simulate(
         )
 
 
-def _one(project: Project, name: str | None) -> Simulator:
-    known = {simulator.name: simulator for simulator in project.simulators}
+def _events(
+    simulator: EventSimulator,
+    log: Log,
+    chosen: Common,
+    stopping: threading.Event,
+    progress: Progress,
+    **how: Any,
+) -> None:
+    from asterism.run.simulate_events import simulate_events
+    from asterism.run.values import as_json as json_value
+
+    report = simulate_events(
+        simulator,
+        log,
+        sleep=stopping.wait,
+        stopped=stopping.is_set,
+        on_append=lambda done: progress(f"simulating {simulator.name}", done, how["limit"]),
+        **how,
+    )
+    begin, end = json_value(report.begin), json_value(report.end)
+    if chosen.json:
+        show.as_json({"simulator": simulator.name, "events": report.events, "begin": begin, "end": end})
+    else:
+        show.remark(f"{simulator.name}: {report.events} events, {begin} to {end}")
+
+
+def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> Any:
+    """Play `limit` events of the simulator `name`; only of streams. Refused where simulating is not allowed."""
+    from asterism.run.pace import refuse_simulation
+    from asterism.run.simulate_events import simulate_events
+
+    refuse_simulation(desk.project.stage)
+    known = {simulator.name: simulator for simulator in desk.project.event_simulators}
+    if arguments["name"] not in known:
+        raise UsageError(arguments["name"], "is not a simulator of a stream", suggestion(arguments["name"], known))
+    limit, speed, seed = int(arguments["limit"]), float(arguments["speed"]), int(arguments.get("seed", 0))
+    report = simulate_events(known[arguments["name"]], desk.wiring.log(), limit=limit, speed=speed, seed=seed)
+    return {"simulator": arguments["name"], "events": report.events}
+
+
+def _one(project: Project, name: str | None) -> Simulator | EventSimulator:
+    known = {simulator.name: simulator for simulator in project.platform.simulators}
     if not known:
         raise UsageError(project.name, "has no simulator", "Declare one in platform.py with platform.simulator.")
     if name is None and len(known) == 1:
