@@ -11,12 +11,10 @@ import base64
 import binascii
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from cryptography import x509
@@ -27,99 +25,97 @@ from asterism.adapters.sns.verify import Message
 from asterism.declare.endpoint import Endpoint
 from asterism.declare.stream import Stream
 from asterism.errors import AsterismError, RecordError, SourceError
+from asterism.http.asgi import Receive, Scope, Send
+from asterism.http.body import Bodies, DamagedError, GoneError
+from asterism.http.problem import JSON, SOON, HttpProblem, answer
 from asterism.ports.log import Entry
-from asterism.run.quarantine import Refused
+from asterism.run.quarantine import STREAM, Refused, entries
 from asterism.run.records import Shape
+from asterism.run.tokens import Tokens
 
-Append = Callable[[Stream, Sequence[Entry]], Awaitable[Sequence[bool]]]
-"""Returns when the entries are on disk, with whether each is new. Raises LogError."""
-SetAside = Callable[[Sequence[Refused]], Awaitable[object]]
-"""Returns when what is refused is in quarantine, on disk. Raises LogError."""
-Allows = Callable[[str, str], bool]
-"""Whether a token, by its text, carries a scope."""
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Result = TypeVar("Result")
-
+PREFIX = "/sns/"
 LARGEST = 2_000_000
 """Bytes of a request: a message has 256 KiB, of which JSON may make six times as much."""
 _BODY_SECONDS, _OUTSIDE_SECONDS = 5.0, 8.0
 """Together less than the 15 s after which SNS no longer listens."""
 _REMEMBERED = 1000
-_LOG = logging.getLogger(__name__)
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="asterism"'}
+_log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
-@dataclass(eq=False)
-class Answer(Exception):
-    """What a request is answered with, and why; raised where that ends the handling of it."""
+class Appends(Protocol):
+    """What is needed of an `Appender`."""
 
-    status: int
-    detail: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-_CHALLENGE = ((b"www-authenticate", b'Basic realm="asterism"'),)
+    def append(self, stream: Stream, entries: Sequence[Entry]) -> Awaitable[Sequence[bool]]:
+        """The answer comes when the entries are on disk: whether each is new. Raises LogError."""
+        ...
 
 
 class SnsApp:
-    """An ASGI application for the endpoints of Amazon SNS. `certificates` is asked on threads of its own."""
+    """The endpoints of Amazon SNS. Used by one event loop; `certificates` is asked on threads of its own.
+
+    No limit of rates is kept here: a 429 would be the end of a message.
+    """
 
     def __init__(
-        self,
-        endpoints: Iterable[Endpoint],
-        append: Append,
-        set_aside: SetAside,
-        allows: Allows,
-        certificates: Certificates | None = None,
+        self, endpoints: Iterable[Endpoint], appender: Appends, tokens: Tokens, certificates: Certificates | None = None
     ) -> None:
         self._endpoints: dict[str, list[Endpoint]] = {}
         for each in endpoints:
             self._endpoints.setdefault(each.stream.name, []).append(each)
         self._shapes = {name: Shape(found[0].stream) for name, found in self._endpoints.items()}
-        self._append = append
-        self._set_aside = set_aside
-        self._allows = allows
+        self._appender = appender
+        self._tokens = tokens
         self._certificates = certificates or Certificates()
+        self._bodies = Bodies(LARGEST, _BODY_SECONDS)
         self._threads = ThreadPoolExecutor(4, "sns")
         self._fetching: dict[str, asyncio.Future[x509.Certificate]] = {}
         self._confirmed: OrderedDict[str, None] = OrderedDict()
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request: 200 once its record is on disk, or problem details (RFC 9457)."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose path begins with PREFIX: 200 once its record is on disk, else problem details."""
         try:
-            answer = await self._handle(scope, receive)
-        except Answer as early:
-            answer = early
-        except RecordError as error:
-            answer = Answer(HTTPStatus.BAD_REQUEST, str(error))
-        except SourceError as error:
-            answer = Answer(HTTPStatus.SERVICE_UNAVAILABLE if error.transient else HTTPStatus.FORBIDDEN, str(error))
-        except (AsterismError, TimeoutError) as error:
-            answer = Answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error) or "It took too long.")
-        except ConnectionResetError:
+            done = await self._handle(scope, receive)
+        except GoneError:
             return
-        if answer.status != HTTPStatus.OK:
-            _LOG.warning("SNS at %r was answered with %d: %r", scope["path"], answer.status, answer.detail)
-        await _send(send, answer)
+        except (HttpProblem, DamagedError, AsterismError, TimeoutError) as error:
+            problem = _problem(error)
+            _log.warning("SNS at %r was answered with %d: %r", scope["path"][:100], problem.status, problem.detail)
+            await problem.answer(send)
+        else:
+            await answer(send, 200, msgspec.json.encode({"status": done}), JSON)
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._certificates.close()
 
-    async def _handle(self, scope: Mapping[str, Any], receive: Receive) -> Answer:
-        name = scope["path"].rpartition("/")[2]
+    async def _handle(self, scope: Scope, receive: Receive) -> str:
+        name = scope["path"][len(PREFIX) :]
         endpoints = self._endpoints.get(name)
         if endpoints is None:
-            raise Answer(HTTPStatus.NOT_FOUND, "There is no SNS endpoint of this name.")
+            raise HttpProblem(404, f"There is no SNS endpoint {name[:100]!r}.")
         if scope["method"] != "POST":
-            raise Answer(HTTPStatus.METHOD_NOT_ALLOWED, "Amazon SNS posts.", ((b"allow", b"POST"),))
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        if headers.get("x-amz-sns-rawdelivery", "").lower() == "true":
-            return await self._take_raw(name, endpoints, headers, receive)
-        async with asyncio.timeout(_BODY_SECONDS):
-            message = verify.read(await _body(receive, headers))
-        _check_headers(message, headers)
+            raise HttpProblem(405, "Amazon SNS posts.", headers={"Allow": "POST"})
+        raw, said = dict(scope["headers"]), _said(scope)
+        is_raw = said.get("rawdelivery", "").lower() == "true"
+        if is_raw:
+            self._check_raw(name, endpoints, said, _token(raw.get(b"authorization", b"").decode("latin-1")))
+        body = await self._bodies.read(receive, raw)
+        try:
+            if is_raw:
+                return await self._take(name, said["topic-arn"], said["message-id"], body)
+            return await self._receive(name, endpoints, said, body)
+        finally:
+            self._bodies.release(len(body))
+
+    async def _receive(self, name: str, endpoints: Sequence[Endpoint], said: Mapping[str, str], body: bytes) -> str:
+        """Verify a message, and do what its type asks for."""
+        message = verify.read(body)
+        for header, value in (("type", message.type), ("id", message.id)):
+            _check_same(said, f"message-{header}", value)
+        _check_same(said, "topic-arn", message.topic)
         endpoint = _of_topic(endpoints, message.topic)
         now = datetime.now(UTC)
         verify.check_age(message, endpoint.service.max_age, now)
@@ -128,39 +124,37 @@ class SnsApp:
             return await self._take(name, message.topic, message.id, message.text.encode())
         if message.type == "SubscriptionConfirmation":
             return await self._confirm(message)
-        _LOG.warning("the subscription of %r to %s was ended: nothing more will come from there", name, message.topic)
-        return Answer(HTTPStatus.OK, "unsubscribed")
+        # Its SubscribeURL would subscribe again: that is for people to decide.
+        _log.warning("the subscription of %r to %s was ended: nothing more will come from there", name, message.topic)
+        return "unsubscribed"
 
-    async def _take(self, name: str, topic: str, key: str, body: bytes) -> Answer:
+    async def _take(self, name: str, topic: str, key: str, body: bytes) -> str:
         """Append a genuine record. One that does not fit will not fit better when it is sent again: quarantine."""
         shape = self._shapes[name]
         try:
             admitted = shape.admit(body)
         except RecordError as error:
             refused = Refused(name, f"sns {topic}", error.fact, body, id=f"sns/{name}/{key}", record_id=key)
-            await self._set_aside([refused])
-            return Answer(HTTPStatus.OK, "quarantined")
-        (new,) = await self._append(shape.stream, [Entry(key, admitted.key, admitted.body)])
-        return Answer(HTTPStatus.OK, "accepted" if new else "known")
+            await self._appender.append(STREAM, entries([refused]))
+            return "quarantined"
+        (new,) = await self._appender.append(shape.stream, [Entry(key, admitted.key, admitted.body)])
+        return "accepted" if new else "known"
 
-    async def _take_raw(
-        self, name: str, endpoints: Sequence[Endpoint], headers: Mapping[str, str], receive: Receive
-    ) -> Answer:
-        """Take a body without envelope and signature: only from who has a token."""
-        endpoints = [each for each in endpoints if each.service.raw]
-        if not endpoints:
-            raise Answer(HTTPStatus.FORBIDDEN, "This endpoint takes no raw delivery: declare it with raw=True.")
-        if not self._allows(_token(headers.get("authorization", "")), f"ingest:{name}"):
-            raise Answer(HTTPStatus.UNAUTHORIZED, f"Raw delivery takes a token with ingest:{name}.", _CHALLENGE)
-        topic, key = headers.get("x-amz-sns-topic-arn", ""), headers.get("x-amz-sns-message-id", "")
-        _of_topic(endpoints, topic)
-        if not key:
+    def _check_raw(self, name: str, endpoints: Sequence[Endpoint], said: Mapping[str, str], given: str) -> None:
+        """A body without envelope and signature comes from who has a token, where an endpoint takes such."""
+        takers = [each for each in endpoints if each.service.raw]
+        if not takers:
+            raise HttpProblem(403, "This endpoint takes no raw delivery: declare it with raw=True.")
+        token = self._tokens.find(given)
+        if token is None:
+            raise HttpProblem(401, f"Raw delivery takes a token with ingest:{name}.", headers=_CHALLENGE)
+        if not token.allows(f"ingest:{name}"):
+            raise HttpProblem(403, f"The token {token.id} has not the scope ingest:{name}.")
+        _of_topic(takers, said.get("topic-arn", ""))
+        if not said.get("message-id"):
             raise RecordError("the request", "lacks the header x-amz-sns-message-id")
-        async with asyncio.timeout(_BODY_SECONDS):
-            body = await _body(receive, headers)
-        return await self._take(name, topic, key, body)
 
-    async def _confirm(self, message: Message) -> Answer:
+    async def _confirm(self, message: Message) -> str:
         """Visit the address that confirms a subscription, once."""
         url = verify.check_subscription(message)
         if message.id not in self._confirmed:
@@ -168,8 +162,8 @@ class SnsApp:
             self._confirmed[message.id] = None
             if len(self._confirmed) > _REMEMBERED:
                 self._confirmed.popitem(last=False)
-            _LOG.warning("a subscription to %s was confirmed", message.topic)
-        return Answer(HTTPStatus.OK, "confirmed")
+            _log.warning("a subscription to %s was confirmed", message.topic)
+        return "confirmed"
 
     async def _certificate(self, url: str) -> x509.Certificate:
         """A certificate; those who wait for one that is being fetched wait together."""
@@ -186,23 +180,38 @@ class SnsApp:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call, url)
 
 
+def _problem(error: Exception) -> HttpProblem:
+    """What a failure is answered with: 4xx only where the same request can never be good."""
+    if isinstance(error, HttpProblem):
+        return error if error.status != 408 else HttpProblem(503, error.detail, headers=SOON)  # noqa: PLR2004 - its name
+    if isinstance(error, RecordError | DamagedError):
+        return HttpProblem(400, str(error))
+    if isinstance(error, SourceError) and not error.transient:
+        return HttpProblem(403, str(error))
+    return HttpProblem(503, str(error) or "It took too long.", headers=SOON)
+
+
+def _said(scope: Scope) -> dict[str, str]:
+    """The headers of SNS, by the rest of their names."""
+    prefix = b"x-amz-sns-"
+    return {
+        name[len(prefix) :].decode("latin-1"): value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name.startswith(prefix)
+    }
+
+
+def _check_same(said: Mapping[str, str], header: str, value: str) -> None:
+    """The headers repeat what the envelope says; where they differ, one of them is made up."""
+    if said.get(header, value) != value:
+        raise RecordError("the request", f"its header x-amz-sns-{header} is not what its body says")
+
+
 def _of_topic(endpoints: Iterable[Endpoint], topic: str) -> Endpoint:
     endpoint = next((each for each in endpoints if topic in each.service.topics), None)
     if endpoint is None:
-        raise Answer(HTTPStatus.FORBIDDEN, f"{topic[:300]!r} is not a topic of this endpoint.")
+        raise HttpProblem(403, f"{topic[:300]!r} is not a topic of this endpoint.")
     return endpoint
-
-
-def _check_headers(message: Message, headers: Mapping[str, str]) -> None:
-    """The headers repeat what the envelope says; where they differ, one of them is made up."""
-    said = {
-        "x-amz-sns-message-type": message.type,
-        "x-amz-sns-message-id": message.id,
-        "x-amz-sns-topic-arn": message.topic,
-    }
-    for header, value in said.items():
-        if headers.get(header, value) != value:
-            raise RecordError("the request", f"its header {header} is not what its body says")
 
 
 def _token(authorization: str) -> str:
@@ -215,33 +224,3 @@ def _token(authorization: str) -> str:
     except (binascii.Error, ValueError):
         return ""
     return decoded.partition(":")[2]
-
-
-async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """The request's body. Raises Answer for one that is too large, and ConnectionResetError where it is cut."""
-    too_large = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A message has at most {LARGEST} bytes.")
-    length = headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length) > LARGEST:
-        raise too_large
-    found = bytearray()
-    while True:
-        part = await receive()
-        if part["type"] == "http.disconnect":
-            raise ConnectionResetError
-        found += part.get("body", b"")
-        if len(found) > LARGEST:
-            raise too_large
-        if not part.get("more_body", False):
-            return bytes(found)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    status = HTTPStatus(answer.status)
-    kind, body = b"application/json", dict[str, str | int](status=answer.detail)
-    if status != HTTPStatus.OK:
-        kind = b"application/problem+json"
-        body = {"title": status.phrase, "status": answer.status, "detail": answer.detail}
-    retry = ((b"retry-after", b"5"),) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
-    headers = [(b"content-type", kind), *answer.headers, *retry]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(body)})

@@ -92,7 +92,7 @@ class Certificates:
                 if answer.status_code != httpx.codes.OK:
                     transient = answer.status_code in _LATER or answer.is_server_error
                     raise SourceError(url, f"answered with status {answer.status_code}", transient=transient)
-                for chunk in answer.iter_raw(16 * 1024):
+                for chunk in answer.iter_raw():
                     found += chunk
                     if len(found) > _LARGEST:
                         raise SourceError(url, f"answered with more than {_LARGEST} bytes")

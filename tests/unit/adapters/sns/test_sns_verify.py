@@ -97,9 +97,12 @@ def test_a_signature_that_is_none_is_forged(own, signature):
 def test_line_breaks_do_not_move_text_from_one_field_to_another():
     genuine = signed(notification("1\nMessageId\nfake"))
     moved = genuine | {"Message": "1", "MessageId": f"fake\nMessageId\n{genuine['MessageId']}"}
-    assert verify.string_to_sign(read(genuine)) == "".join(
-        f"{name}\n{moved[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type")
-    ).encode()
+    assert (
+        verify.string_to_sign(read(genuine))
+        == "".join(
+            f"{name}\n{moved[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type")
+        ).encode()
+    )
     with pytest.raises(RecordError, match="line break"):
         read(moved)
 
@@ -117,11 +120,13 @@ def test_what_is_no_certificate_of_a_strong_rsa_key_is_refused():
     spoiled = certificate(key("sns")).replace(b"M", b"!", 3)
     weak = certificate(key("weak", 1024))
     elliptic = certificate(ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]
-    naked = key("sns").public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    naked = (
+        key("sns")
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     for pem in (b"", b"<html>", spoiled, weak, elliptic, naked):
-        with pytest.raises(SourceError, match="not a certificate|not the certificate"):
+        with pytest.raises(SourceError, match=r"not a certificate|not the certificate"):
             verify.load_certificate(pem, CERTIFICATE_URL)
 
 
@@ -186,9 +191,9 @@ def test_what_is_no_envelope_is_refused(body):
         f"HTTPS://{HOST}\t/a.pem",
         "file:///etc/passwd.pem",
         "https://[::1/a.pem",
-        "https://sns.eu-west-１.amazonaws.com/a.pem",
+        "https://sns.eu-west-\uff11.amazonaws.com/a.pem",
     ],
-)  # fmt: skip
+)
 def test_a_certificate_is_kept_by_the_service_of_the_topics_region_only(url):
     message = read(signed(notification("{}", SigningCertURL=url)))
     with pytest.raises(SourceError, match="SigningCertURL"):
