@@ -1,0 +1,226 @@
+"""State in a SQLite file: the keyed states of live views."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from asterism.errors import StateError
+from asterism.ports.log import Offsets
+from asterism.ports.state import Header, Kept
+
+_SCHEMA = Path(__file__).with_suffix(".sql")
+_PATIENCE = 30.0
+"""Seconds to wait for another process that writes."""
+_ASKED = 5_000
+"""Keys in one statement: SQLite binds 32,766 values at most."""
+_STATE = "key, value, part, position, win"
+_REPLACE = (
+    "DELETE FROM states WHERE view = :new AND value IS NULL",
+    "DELETE FROM states WHERE view = :old AND (key, win) IN (SELECT key, win FROM states WHERE view = :new)",
+    "UPDATE states SET value = NULL, version = :last WHERE view = :old AND value IS NOT NULL",
+    "UPDATE states SET view = :old, version = version + :base WHERE view = :new",
+    """UPDATE views SET (version, offsets, note) = (SELECT :last, n.offsets, n.note FROM views AS n WHERE n.id = :new)
+    WHERE id = :old""",
+    "UPDATE views SET version = version + 1, offsets = '{}', note = '{}' WHERE id = :new",
+)
+"""What `new` has takes the place of what `old` had."""
+
+
+class SqliteState:
+    """Live views in one SQLite file. A put is one transaction, and on disk when it returns.
+
+    One thread of a process writes at a time, the others wait in line; reading waits for nobody.
+    """
+
+    def __init__(self, path: Path, name: str = "the live views") -> None:
+        """Open the file, made where it is not there. Raises StateError."""
+        self._path, self._name = path, name
+        self._turn = threading.Lock()
+        self._own = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        with self._told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._open()
+            self._writer.executescript(_SCHEMA.read_text())
+
+    def claim(self, view: str) -> Header:
+        """Count the owners up."""
+        with self._writing() as connection:
+            return self._claim(connection, view)[1]
+
+    def get(self, view: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+        """In one statement for some thousand keys."""
+        wanted = list(keys)
+        found: dict[tuple[str, str], Kept] = {}
+        with self._reading() as connection:
+            for at in range(0, len(wanted), _ASKED):
+                some = wanted[at : at + _ASKED]
+                rows = connection.execute(
+                    f"WITH wanted (k, w) AS (VALUES {', '.join(['(?, ?)'] * len(some))}) "
+                    f"SELECT {_STATE} FROM wanted CROSS JOIN states ON key = k AND win = w "
+                    "WHERE view = (SELECT id FROM views WHERE name = ?) AND value IS NOT NULL",
+                    [*(part for address in some for part in address), view],
+                )
+                found.update({(row[0], row[4]): _kept(row) for row in rows})
+        return found
+
+    def put(
+        self, view: str, epoch: int, kept: Sequence[Kept], offsets: Offsets, note: Mapping[str, Any] | None = None,
+        dropped: Collection[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
+        """One transaction; the fence is its first statement."""
+        told = None if note is None else json.dumps(note)
+        with self._writing() as connection:
+            row = connection.execute(
+                "UPDATE views SET version = version + 1, offsets = ?, note = coalesce(?, note) "
+                "WHERE name = ? AND epoch = ? RETURNING id, version",
+                (json.dumps(dict(offsets)), told, view, epoch),
+            ).fetchall()
+            if not row:
+                raise StateError(f"view {view}", "another worker has taken it over", "Stop this one.", fenced=True)
+            ((number, version),) = row
+            connection.executemany(
+                f"INSERT INTO states (view, {_STATE}, version) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "value = excluded.value, part = excluded.part, position = excluded.position, "
+                "version = excluded.version",
+                [(number, k, v, part, str(position), win, version) for k, v, part, position, win in kept],
+            )
+            connection.executemany(
+                "UPDATE states SET value = NULL, version = ? WHERE view = ? AND key = ? AND win = ? "
+                "AND value IS NOT NULL",
+                [(version, number, *address) for address in dropped],
+            )
+
+    def scan(
+        self, view: str, after: tuple[str, str] | None = None, limit: int = 1000, key: str | None = None
+    ) -> list[Kept]:
+        """By the table's own order."""
+        beyond = "" if after is None else "AND (key, win) > (?, ?) "
+        of_key = "" if key is None else "AND key = ? "
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_STATE} FROM states WHERE view = (SELECT id FROM views WHERE name = ?) {beyond}{of_key}"
+                "AND value IS NOT NULL ORDER BY key, win LIMIT ?",
+                (view, *(after or ()), *(() if key is None else (key,)), limit),
+            )
+            return [_kept(row) for row in rows]
+
+    def watch(
+        self, view: str, since: int, limit: int = 1000
+    ) -> tuple[Header, list[tuple[int, Kept | tuple[str, str]]]]:
+        """Who begins at 0 knows no state, and is told of no drop."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT epoch, version, offsets, note, id FROM views WHERE name = ?", (view,)
+            ).fetchone()
+            if row is None:
+                return Header(), []
+            header, number = _header(row), row[4]
+            if limit <= 0 or since >= header.version:
+                return header, []
+            known = "view = ? AND version > ? AND (value IS NOT NULL OR ? > 0)"
+            until = connection.execute(  # the last version that still fits, but at least one
+                f"WITH some AS (SELECT version FROM states WHERE {known} ORDER BY version LIMIT ?) "
+                "SELECT CASE WHEN count(*) <= ? THEN max(version) "
+                "ELSE coalesce((SELECT max(version) FROM some WHERE version < (SELECT max(version) FROM some)), "
+                "max(version)) END FROM some",
+                (number, since, since, limit + 1, limit),
+            ).fetchone()[0]
+            rows = connection.execute(
+                f"SELECT {_STATE}, version FROM states WHERE {known} AND version <= ? ORDER BY version, key, win",
+                (number, since, since, until),
+            )
+            return header, [(row[5], (row[0], row[4]) if row[1] is None else _kept(row)) for row in rows]
+
+    def replace(self, view: str, by: str | None) -> None:
+        """Versions go on growing, and what `view` had and `by` has not is dropped, so that watchers miss nothing."""
+        with self._writing() as connection:
+            old, before = self._claim(connection, view)
+            if by is None:
+                last = before.version + 1
+                connection.execute(
+                    "UPDATE views SET version = ?, offsets = '{}', note = '{}' WHERE id = ?", (last, old)
+                )
+                connection.execute(
+                    "UPDATE states SET value = NULL, version = ? WHERE view = ? AND value IS NOT NULL", (last, old)
+                )
+                return
+            new, after = self._claim(connection, by)
+            last = before.version + after.version + 1
+            named = {"old": old, "new": new, "base": before.version, "last": last}
+            for statement in _REPLACE:
+                connection.execute(statement, named)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._turn:
+            while self._opened:
+                with suppress(sqlite3.Error):
+                    self._opened.pop().close()
+
+    @staticmethod
+    def _claim(connection: sqlite3.Connection, view: str) -> tuple[int, Header]:
+        ((*row, number),) = connection.execute(
+            "INSERT INTO views (name, epoch, version, offsets, note) VALUES (?, 1, 0, '{}', '{}') "
+            "ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING epoch, version, offsets, note, id",
+            (view,),
+        ).fetchall()
+        return number, _header(row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._turn, self._told(), _transaction(self._writer, "BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._told():
+            connection = getattr(self._own, "reader", None)
+            if connection is None:
+                connection = self._own.reader = self._open()
+            with _transaction(connection, "BEGIN"):
+                yield connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        self._opened.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StateError(
+                self._name, f"{self._path} cannot be used: {error}", "Look after the disk and the file's permissions."
+            ) from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+    connection.execute(begin)
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    key, value, partition, position, window = row[:5]
+    return Kept(key, value, partition, int(position), window)
+
+
+def _header(row: Sequence[Any]) -> Header:
+    epoch, version, offsets, note = row[:4]
+    return Header(epoch, version, json.loads(offsets), json.loads(note))
