@@ -1,0 +1,128 @@
+"""Folds: what a batch of records makes of a view's states. Nothing here reads or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from asterism.declare.view import EVERYTHING, View
+from asterism.ports.log import Logged
+from asterism.ports.state import Kept
+from asterism.run.records import Shape
+from asterism.run.window import Windows
+
+Address = tuple[str, str]
+"""A state's key and window."""
+_ENCODER = msgspec.json.Encoder()
+
+
+class Failure(NamedTuple):
+    """The record of a batch that cannot be folded in, by its index, and why."""
+
+    nth: int
+    error: Exception
+
+
+class Item(NamedTuple):
+    """A record on its way into one state."""
+
+    address: Address
+    record: Any
+    nth: int
+
+
+@dataclass(slots=True)
+class Placed:
+    """Which states the records of a batch go into."""
+
+    items: list[Item] = field(default_factory=list)
+    aside: list[tuple[Logged, str]] = field(default_factory=list)
+    """Records that belong to no window, with the reason."""
+    skipped: int = 0
+    watermarks: dict[str, str] = field(default_factory=dict)
+
+
+class Fold:
+    """The fold of one view. Answers hang on the order of the records, not on how they were batched."""
+
+    def __init__(self, view: View, shape: Shape) -> None:
+        self._view, self._shape = view, shape
+        self._function: Callable[[Any, Any], Any] = view.fold
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(view.initial)
+
+    def place(self, records: Sequence[Logged], skip: frozenset[str], watermarks: Mapping[str, str]) -> Placed | Failure:
+        """Decode a batch and tell where its records go; those whose ids are in `skip` go nowhere."""
+        taken = [index for index, each in enumerate(records) if each.id not in skip] if skip else range(len(records))
+        try:
+            decoded = self._shape.read([records[index].body for index in taken])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._misfit(records, taken)
+        placed = Placed(skipped=len(records) - len(taken))
+        key, value = self._view.key, self._shape.value
+        keys = [EVERYTHING if key is None else value(each, key) for each in decoded]
+        if self._view.window is None:
+            placed.items = [
+                Item((name, ""), each, index) for name, each, index in zip(keys, decoded, taken, strict=True)
+            ]
+            return placed
+        windows = Windows(self._view.window, watermarks)
+        for name, each, index in zip(keys, decoded, taken, strict=True):
+            try:
+                starts = windows.place(records[index].partition, self._time(each))
+            except ValueError as error:
+                placed.aside.append((records[index], str(error)))
+                continue
+            placed.items += [Item((name, start), each, index) for start in starts]
+        placed.watermarks = windows.watermarks
+        return placed
+
+    def fold(self, items: Sequence[Item], kept: Mapping[Address, Kept], *, careful: bool = False) -> Any:
+        """The states that `items` make of those that are kept, as JSON by address; or a Failure.
+
+        A state that could not be read again is a failure of the record that made it; `careful` looks for that one.
+        """
+        states: dict[Address, Any] = {}
+        function, kind = self._function, self._view.initial
+        for address, record, nth in items:
+            try:
+                state = states.get(address)
+                if state is None:
+                    state = self._state(kept.get(address))
+                state = states[address] = function(state, record)
+                if type(state) is not kind:
+                    return Failure(nth, TypeError(f"the fold gave {type(state).__name__}, not {kind.__name__}"))
+                if careful:
+                    self._decoder.decode(_ENCODER.encode(state))
+            except Exception as error:  # noqa: BLE001 - a user's function may raise anything
+                return Failure(nth, error)
+        try:
+            encoded = {address: _ENCODER.encode(state) for address, state in states.items()}
+            for each in encoded.values():
+                self._decoder.decode(each)
+        except Exception as error:  # noqa: BLE001 - as above: whatever a state holds
+            return Failure(items[-1].nth, error) if careful else self.fold(items, kept, careful=True)
+        return encoded
+
+    def _state(self, kept: Kept | None) -> Any:
+        if kept is None:
+            return self._view.initial()
+        try:
+            return self._decoder.decode(kept.value)
+        except msgspec.MsgspecError as error:
+            name = self._view.initial.__name__
+            raise TypeError(f"the state that is kept does not fit {name}: {error}; rebuild the view") from error
+
+    def _misfit(self, records: Sequence[Logged], taken: Sequence[int]) -> Failure:
+        for index in taken:
+            try:
+                self._shape.read([records[index].body])
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                return Failure(index, error)
+        raise AssertionError("each record could be decoded, all of them together could not")
+
+    def _time(self, record: Any) -> Any:
+        name = self._view.window.time if self._view.window else ""
+        return record.get(name) if isinstance(record, dict) else getattr(record, name, None)

@@ -1,0 +1,303 @@
+"""View: a worker that folds the records of a stream into the states of one live view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Event
+from traceback import extract_tb
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from asterism.declare.view import View
+from asterism.errors import AsterismError, LogError, StateError, ViewError
+from asterism.ports.log import Log, Logged, Offsets
+from asterism.ports.state import Kept, State
+from asterism.run.fold import Address, Failure, Fold, Item, Placed
+from asterism.run.ledger import now
+from asterism.run.quarantine import Refused, set_aside
+from asterism.run.records import Shape, logged
+
+MOST_RECORDS = 5_000
+"""In one step, and in one commit."""
+WRITER = "warehouse"
+"""The consumer that a view with `after` waits for."""
+_GLANCE, _WAIT = 0.01, 0.5
+_FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
+
+
+def consumer(view: str) -> str:
+    """The name under which a view reads the log."""
+    return f"view:{view}"
+
+
+def skip(state: State, view: View, record_id: str) -> None:
+    """Have a view pass over a record, whether it stands still at it or meets it later. Raises StateError.
+
+    A worker that runs is fenced off for a moment, claims the view again and goes on.
+    """
+    header = state.claim(view.name)
+    note = {**header.note, "skip": sorted({*header.note.get("skip", ()), record_id})}
+    if note.get("stopped", {}).get("id") == record_id:
+        del note["stopped"]
+    state.put(view.name, header.epoch, (), header.offsets, note)
+
+
+class _Batch(NamedTuple):
+    """Records that were folded, and what became of them."""
+
+    records: Sequence[Logged]
+    placed: Placed
+    kept: Mapping[Address, Kept]
+    states: Mapping[Address, bytes]
+
+
+class ViewWorker:
+    """One live view at work. Used by one thread at a time.
+
+    Delivery: each record is folded in once. How far the stream was folded in is kept in the commit of the states
+    themselves; dying anywhere, reading records again and being taken over by another worker change nothing.
+
+    The view's note holds: `owner`, who works on it; `watermarks` of windows; `skip`, ids to pass over, and `skipped`,
+    how many were; `late`, how many were set aside; `stopped`, the record at which the view stands still, and why.
+    """
+
+    def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
+        self.view = view
+        self.offsets: Offsets = {}
+        self.note: dict[str, Any] = {}
+        self._name, self._stream = view.name, view.stream.name
+        self._log, self._state = log, state
+        self._fold = Fold(view, shape)
+        self._owner = uuid4().hex
+        self._epoch = 0
+        """That of its claim; 0: it has none that it may trust."""
+        self._is_settled = False
+
+    def claim(self) -> None:
+        """Become the view's only worker, and begin where its states stand. Raises StateError, LogError."""
+        header = self._state.claim(self._name)
+        self._epoch, self.offsets, self.note = header.epoch, header.offsets, dict(header.note)
+        if self.note.get("owner") != self._owner:
+            self._put((), self.offsets, {**self.note, "owner": self._owner})
+        self._is_settled = True
+        self._tell()
+
+    def step(self, wait: float) -> int:
+        """Fold in what has come, waiting for it so many seconds; answer how many records. Claims the view where due.
+
+        Raises ViewError where the view stands still, after what came before is kept: a further step tries that record
+        again. Raises LogError and StateError, `fenced` where the view was taken over: a further step takes it back.
+        """
+        if not self._epoch:
+            self.claim()
+        records = self._read(wait)
+        if records:
+            return self.take(records)
+        if self._state.watch(self._name, 0, limit=0)[0].epoch != self._epoch:
+            self._epoch = 0  # it was rebuilt, or a record is to be skipped: nothing to put would tell
+        return 0
+
+    def take(self, records: Sequence[Logged]) -> int:
+        """As `step`, of records that were read elsewhere; those that the states already hold are passed over."""
+        fresh = self._fresh(records)
+        if not fresh:
+            return 0
+        failure: tuple[Logged, Exception] | None = None
+        batch = self._attempt(fresh)
+        while isinstance(batch, Failure):  # states are made anew up to there, whatever the fold did to them in place
+            failure, fresh = (fresh[batch.nth], batch.error), fresh[: batch.nth]
+            batch = self._attempt(fresh)
+        self._keep(batch, failure)
+        self._tell()
+        if failure is not None:
+            self._epoch = 0  # the next step sees what was told to be skipped meanwhile
+            raise self._error(*failure)
+        return len(batch.records)
+
+    def run(self, stop: Event, on_error: Callable[[AsterismError], None]) -> None:
+        """Work until `stop` is set or another worker takes the view over. A trouble is told once, and tried again."""
+        delay, told = _FIRST_DELAY, ""
+        while not stop.is_set():
+            try:
+                if not self._epoch and self._is_taken():
+                    return
+                self.step(_WAIT)
+                delay, told = _FIRST_DELAY, ""
+            except (LogError, StateError, ViewError) as error:
+                fenced = isinstance(error, StateError) and error.fenced
+                if not fenced and str(error) != told:
+                    told = str(error)
+                    on_error(error)
+                stop.wait(delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
+
+    def _is_taken(self) -> bool:
+        """Whether another worker has the view. Skipping a record and rebuilding fence as well, but leave the owner."""
+        return self._is_settled and self._state.watch(self._name, 0, limit=0)[0].note.get("owner") != self._owner
+
+    def _read(self, wait: float) -> list[Logged]:
+        until = time.monotonic() + wait
+        records = self._log.read(self._stream, consumer(self.view.name), self.offsets, MOST_RECORDS, wait)
+        while records and self.view.after is not None:
+            written = self._log.standing(self._stream).committed.get(WRITER, {})
+            found = [each for each in records if each.position <= written.get(each.partition, -1)]
+            if found or time.monotonic() >= until:
+                return found
+            time.sleep(_GLANCE)
+        return records
+
+    def _fresh(self, records: Sequence[Logged]) -> list[Logged]:
+        reached = dict(self.offsets)
+        fresh = []
+        for each in records:
+            if each.position > reached.get(each.partition, -1):
+                reached[each.partition] = each.position
+                fresh.append(each)
+        return fresh
+
+    def _attempt(self, records: Sequence[Logged]) -> _Batch | Failure:
+        placed = self._fold.place(records, frozenset(self.note.get("skip", ())), self.note.get("watermarks", {}))
+        if isinstance(placed, Failure):
+            return placed
+        kept = self._state.get(self._name, {each.address for each in placed.items})
+        placed.items = self._unfolded(placed.items, records, kept)
+        states = self._fold.fold(placed.items, kept)
+        return states if isinstance(states, Failure) else _Batch(records, placed, kept, states)
+
+    def _unfolded(self, items: list[Item], records: Sequence[Logged], kept: Mapping[Address, Kept]) -> list[Item]:
+        """Those that the states do not hold: a store without transactions may have kept states and no offsets."""
+        ahead = {name: each for name, each in kept.items() if each.position > self.offsets.get(each.partition, -1)}
+        if not ahead:
+            return items
+
+        def is_held(item: Item) -> bool:
+            state, record = ahead.get(item.address), records[item.nth]
+            return state is not None and state.partition == record.partition and record.position <= state.position
+
+        return [each for each in items if not is_held(each)]
+
+    def _keep(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> None:
+        """Put what a batch made, in one commit. What came too late is set aside before it: twice is once there."""
+        note = self._noted(batch, failure)
+        if not batch.records and note == self.note:
+            return
+        self._set_aside(batch.placed.aside)
+        last = {item.address: batch.records[item.nth] for item in batch.placed.items}
+        changed = []
+        for address, value in batch.states.items():
+            before, record = batch.kept.get(address), last[address]
+            if before is None or before.value != value:
+                changed.append(Kept(address[0], value, record.partition, record.position, address[1]))
+        self._put(changed, {**self.offsets, **{each.partition: each.position for each in batch.records}}, note)
+
+    def _noted(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> dict[str, Any]:
+        note = {name: value for name, value in self.note.items() if name != "stopped"}
+        if batch.placed.watermarks:
+            note["watermarks"] = batch.placed.watermarks
+        for name, count in (("skipped", batch.placed.skipped), ("late", len(batch.placed.aside))):
+            if count:
+                note[name] = note.get(name, 0) + count
+        if failure is not None:
+            record, error = failure
+            known = self.note.get("stopped", {})
+            note["stopped"] = {
+                "id": record.id,
+                "partition": record.partition,
+                "position": record.position,
+                "error": {"type": type(error).__name__, "message": str(error), "line": self._line(error)},
+                "since": known["since"] if known.get("id") == record.id else now().isoformat(),
+            }
+        return note
+
+    def _set_aside(self, late: Sequence[tuple[Logged, str]]) -> None:
+        place = f"view {self.view.name}"
+        items = [
+            Refused(self._stream, place, reason, each.body, f"view/{self.view.name}/{each.id}", each.id)
+            for each, reason in late
+        ]
+        set_aside(self._log, items)
+
+    def _put(self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any]) -> None:
+        epoch, self._epoch = self._epoch, 0  # after an error nobody knows what stands: claim, and see
+        self._state.put(self._name, epoch, kept, offsets, note)
+        self._epoch, self.offsets, self.note = epoch, offsets, note
+
+    def _tell(self) -> None:
+        """Tell the log, which frees what was read. The truth is with the states."""
+        if self.offsets:
+            self._log.commit(self._stream, consumer(self.view.name), self.offsets)
+
+    def _line(self, error: Exception) -> str:
+        """Where in the user's file a fold raised, as file:line; empty where it did not."""
+        file = getattr(getattr(self.view.fold, "__code__", None), "co_filename", "")
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+        return f"{file}:{lines[-1]}" if lines else ""
+
+    def _error(self, record: Logged, error: Exception) -> ViewError:
+        line = self._line(error)
+        where = f" ({line})" if line else ""
+        return ViewError(
+            f"view {self.view.name}",
+            f"it stands still at record {record.id}: {type(error).__name__}: {error}{where}",
+            "Mend the fold or the record's type, or skip this record.",
+        )
+
+
+def rebuild(view: View, shape: Shape, landed: Iterable[bytes], log: Log, state: State) -> int:
+    """Fold a view anew, from landed lines and then from the log to its end, and put it in place at once.
+
+    Objects of `landed` come in the order in which they were landed; lines that were landed twice count once. Answers
+    how many records were folded in. A worker that runs goes on meanwhile, and afterwards with the new states. Raises
+    ViewError where the fold stands still, StateError and LogError: then the view stays as it was.
+    """
+    shadow = _Shadow(view, shape, log, state)
+    try:
+        count = shadow.replay(landed)
+        shadow.replace()
+    except AsterismError as error:
+        if not (isinstance(error, StateError) and error.fenced):  # else the shadow is another rebuild's by now
+            state.replace(shadow.name, None)
+        raise
+    return count
+
+
+class _Shadow(ViewWorker):
+    """Works on a view's states of the future, without a word to the log."""
+
+    def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
+        super().__init__(view, shape, log, state)
+        self.name = self._name = f"{view.name}~rebuild"
+        self._live = self._state.watch(view.name, 0, limit=0)[0]
+
+    def replay(self, landed: Iterable[bytes]) -> int:
+        """Begin empty, and fold what was landed and then what the log holds; answer how many records."""
+        self._state.replace(self.name, None)
+        self.claim()
+        if "skip" in self._live.note:
+            self.note["skip"] = self._live.note["skip"]
+        count = 0
+        for lines in landed:
+            records = logged(lines)
+            count += sum(self.take(records[at : at + MOST_RECORDS]) for at in range(0, len(records), MOST_RECORDS))
+        end = self._log.standing(self._stream).end
+        while found := self.step(0.0):
+            count += found
+            if all(self.offsets.get(partition, -1) >= last for partition, last in end.items()):
+                break
+        return count
+
+    def replace(self) -> None:
+        """Take the view's place. Its owner stays, and so does what was told to be skipped meanwhile."""
+        note = self._state.watch(self.view.name, 0, limit=0)[0].note
+        carried = {name: note[name] for name in ("owner", "skip") if name in note}
+        self._put((), self.offsets, {**self.note, **carried})
+        self._state.replace(self.view.name, self.name)
+
+    def _tell(self) -> None:
+        pass
+
+    def _set_aside(self, late: Sequence[tuple[Logged, str]]) -> None:
+        """What the view itself had read before, it set aside before."""
+        reached = self._live.offsets
+        super()._set_aside([each for each in late if each[0].position > reached.get(each[0].partition, -1)])
