@@ -65,7 +65,8 @@ class Writer:
     def _step(self, position: Position, started: float) -> Written:
         offsets: dict[str, Offsets] = dict(position.cursor.get("offsets", {}))
         tables: list[LandedTable] = []
-        warehouse, total, full = self._warehouse, 0, False
+        warehouse = self._warehouse
+        total, full = 0, False
         for shape in self._streams.shapes.values():
             name = shape.stream.name
             records = self._log.read(name, CONSUMER, offsets.get(name, {}), MOST_RECORDS)
