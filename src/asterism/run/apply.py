@@ -65,7 +65,7 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
 
     Raises ModelError where two rows would have one key; then nothing has been changed.
     """
-    minus, plus = _difference(session, target, within, after)
+    before, minus, plus = _difference(session, target, within, after)
     nulls = ", ".join(f"(SELECT count(*) FROM {{0}} WHERE {quote(name)} IS NULL)" for name in target.key)
     counted = f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"
     if target.key:
@@ -80,9 +80,11 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
     if not removed and not added:
         return Applied(None)
     if added:
-        _refuse_duplicates(session, target, minus, plus, nullable)
+        # Where the scope is of keys, whoever has the key of a new row is in it.
+        whole = within is None or set(within.columns) <= set(target.key)
+        _refuse_duplicates(session, target, before if whole else target.name, minus, plus, nullable)
     if target.record is not None:
-        return Applied(_replace_versions(session, target, minus, plus, nullable, moment), removed, added)
+        return Applied(_replace_versions(session, target, before, minus, plus, nullable, moment), removed, added)
     if removed:
         same = same_key(target.key, "t", "m", nullable)
         session.execute(f"DELETE FROM {quote(target.name)} AS t USING {quote(minus)} AS m WHERE {same}")
@@ -103,9 +105,9 @@ def same_key(key: Sequence[str], left: str, right: str, nullable: Sequence[bool]
     return " AND ".join(terms) or "true"
 
 
-def _difference(session: Session, target: Target, within: Within | None, after: str) -> tuple[str, str]:
-    """The rows that are no longer, and those that are new, as temporary tables."""
-    columns = listed(target.columns, "t")
+def _difference(session: Session, target: Target, within: Within | None, after: str) -> tuple[str, str, str]:
+    """The rows of the scope as stored, those that are no longer, and those that are new, as temporary tables."""
+    columns = listed(target.all_columns, "t")
     before_sql = f"SELECT {columns} FROM {quote(target.name)} AS t"
     if within is not None:
         pairs = zip(within.columns, within.nullable, strict=True)
@@ -116,7 +118,7 @@ def _difference(session: Session, target: Target, within: Within | None, after: 
         before_sql += f" JOIN {quote(within.table)} AS s ON {' AND '.join(terms) or 'true'}"
     before_sql += f" WHERE {target.current}" if target.record else ""
     before = session.keep(before_sql)
-    return difference(session, target, before, after), difference(session, target, after, before)
+    return before, difference(session, target, before, after), difference(session, target, after, before)
 
 
 def difference(session: Session, target: Target, these: str, those: str) -> str:
@@ -163,14 +165,16 @@ def referred_keys(target: Target, among: str) -> str:
     )
 
 
-def _refuse_duplicates(session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool]) -> None:
-    """Raise ModelError where a new row has the key of another new row, or of one that stays."""
-    key, stored = listed(target.key), quote(target.name)
+def _refuse_duplicates(
+    session: Session, target: Target, among: str, minus: str, plus: str, nullable: Sequence[bool]
+) -> None:
+    """Raise ModelError where a new row has the key of another new row, or of one in `among` that stays."""
+    key = listed(target.key)
     removed = f"EXISTS (SELECT 1 FROM {quote(minus)} AS m WHERE {same_key(target.key, 'm', 't', nullable)})"
     current = f"t.{target.current}" if target.record else "true"
     twice = session.rows(
         f"SELECT * FROM (SELECT {key} FROM {quote(plus)} GROUP BY {key} HAVING count(*) > 1 "
-        f"UNION ALL SELECT {listed(target.key, 't')} FROM {stored} AS t "
+        f"UNION ALL SELECT {listed(target.key, 't')} FROM {quote(among)} AS t "
         f"JOIN {quote(plus)} AS p ON {same_key(target.key, 't', 'p', nullable)} "
         f"WHERE {current} AND NOT {removed}) AS twice LIMIT 1"
     )
@@ -187,34 +191,32 @@ def duplicate(target: Target, values: Sequence[object]) -> ModelError:
 
 
 def _replace_versions(
-    session: Session, target: Target, minus: str, plus: str, nullable: Sequence[bool], moment: datetime
+    session: Session, target: Target, before: str, minus: str, plus: str, nullable: Sequence[bool], moment: datetime
 ) -> Delta:
     """Close the versions of the rows that are no longer, open one for each that is new."""
     record_name = quote(target.record or "")
     stored, names, when = quote(target.name), listed(target.all_columns), f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
-    same = same_key(target.key, "t", "m", nullable)
-    before = session.keep(
-        f"SELECT {listed(target.all_columns, 't')} FROM {stored} AS t "
-        f"JOIN {quote(minus)} AS m ON {same} WHERE t.is_current"
+    closed = session.keep(
+        f"SELECT {listed(target.all_columns, 't')} FROM {quote(before)} AS t "
+        f"JOIN {quote(minus)} AS m ON {same_key(target.key, 't', 'm', nullable)}"
     )
     own = listed(target.columns)
     record = f"surrogate_key({', '.join([*(quote(name) for name in target.key), when])}) AS {record_name}"
     after = session.keep(
         f"SELECT {record_name}, {own}, valid_from, {when} AS valid_to, false AS is_current "
-        f"FROM {quote(before)} UNION ALL SELECT {record}, {own}, {when} AS valid_from, "
+        f"FROM {quote(closed)} UNION ALL SELECT {record}, {own}, {when} AS valid_from, "
         f"CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current FROM {quote(plus)}"
     )
-    session.execute(f"DELETE FROM {stored} AS t USING {quote(minus)} AS m WHERE {same} AND t.is_current")
-    taken = session.rows(
-        f"SELECT * FROM (SELECT a.{record_name} FROM {quote(after)} AS a JOIN {stored} AS t "
-        f"ON a.{record_name} = t.{record_name} "
-        f"UNION ALL SELECT {record_name} FROM {quote(after)} GROUP BY 1 HAVING count(*) > 1) AS taken LIMIT 1"
+    ((there, written, distinct),) = session.rows(
+        f"SELECT (SELECT count(*) FROM {quote(closed)}), count(*), count(DISTINCT {record_name}) FROM {quote(after)}"
     )
-    if taken:
+    # One look at the stored records takes out those that are closed, and would find a new one among them.
+    found = session.execute(
+        f"DELETE FROM {stored} AS t USING {quote(after)} AS a WHERE t.{record_name} = a.{record_name}"
+    )
+    if found != there or distinct != written:
         raise ModelError(
-            target.name,
-            f"two versions have the surrogate key {taken[0][0]}",
-            "Report this: two different keys have one md5.",
+            target.name, "two versions have one surrogate key", "Report this: two different keys have one md5."
         )
     session.execute(f"INSERT INTO {stored} ({names}) SELECT {names} FROM {quote(after)}")
-    return Delta(before, after)
+    return Delta(closed, after)

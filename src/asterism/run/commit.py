@@ -214,12 +214,13 @@ def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
     if landed.object is None:
         return 0
     shape = landed.shape()
-    keys = session.own(session.name())
-    key_columns = tuple(column for column in shape.columns if column.name in shape.key)
-    session.engine.load(keys, key_columns, landing.get(landed.object, shape.key), temporary=True)
-    session.analyze(keys)
-    same = " AND ".join(f"t.{quote(name)} = k.{quote(name)}" for name in shape.key)
-    session.execute(f"DELETE FROM {quote(shape.name)} AS t USING {quote(keys)} AS k WHERE {same}")
+    if session.rows(f"SELECT 1 FROM {quote(shape.name)} LIMIT 1"):
+        keys = session.own(session.name())
+        key_columns = tuple(column for column in shape.columns if column.name in shape.key)
+        session.engine.load(keys, key_columns, landing.get(landed.object, shape.key), temporary=True)
+        session.analyze(keys)
+        same = " AND ".join(f"t.{quote(name)} = k.{quote(name)}" for name in shape.key)
+        session.execute(f"DELETE FROM {quote(shape.name)} AS t USING {quote(keys)} AS k WHERE {same}")
     return session.engine.load(shape.name, shape.columns, landing.get(landed.object))
 
 

@@ -89,7 +89,7 @@ class PostgresSource:
         position = Position.read(cursor)
         if position is not None and position.load is None:
             return None
-        self.describe()
+        self._meet()
         return loading.left(position, self._known)
 
     def close(self) -> None:
