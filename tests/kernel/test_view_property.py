@@ -179,7 +179,7 @@ WINDOWS = {"none": None, "tumbling": Window("at", hours, hours, tolerance), "hop
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("key", ["meter", None])
-@given(life=st.lists(readings | happenings, max_size=40))
+@given(life=st.lists(readings | happenings, min_size=15, max_size=60))
 @settings(
     max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

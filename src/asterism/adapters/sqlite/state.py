@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from asterism.adapters.sqlite.database import MOST_BOUND, Database
 from asterism.errors import StateError
 from asterism.ports.log import Offsets
 from asterism.ports.state import Header, Kept
 
-_SCHEMA = Path(__file__).with_suffix(".sql")
-_PATIENCE = 30.0
-"""Seconds to wait for another process that writes."""
-_ASKED = 5_000
-"""Keys in one statement: SQLite binds 32,766 values at most."""
+_ASKED = MOST_BOUND // 2
+"""Keys in one statement: each binds two values."""
 _STATE = "key, value, part, position, win"
 _REPLACE = (
     "DELETE FROM states WHERE view = :new AND value IS NULL",
@@ -40,25 +36,19 @@ class SqliteState:
 
     def __init__(self, path: Path, name: str = "the live views") -> None:
         """Open the file, made where it is not there. Raises StateError."""
-        self._path, self._name = path, name
-        self._turn = threading.Lock()
-        self._own = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        with self._told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._open()
-            self._writer.executescript(_SCHEMA.read_text())
+        schema = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+        self._database = Database(path, name, schema, StateError)
 
     def claim(self, view: str) -> Header:
         """Count the owners up."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             return self._claim(connection, view)[1]
 
     def get(self, view: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
         """In one statement for some thousand keys."""
         wanted = list(keys)
         found: dict[tuple[str, str], Kept] = {}
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             for at in range(0, len(wanted), _ASKED):
                 some = wanted[at : at + _ASKED]
                 rows = connection.execute(
@@ -76,7 +66,7 @@ class SqliteState:
     ) -> None:  # fmt: skip
         """One transaction; the fence is its first statement."""
         told = None if note is None else json.dumps(note)
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(
                 "UPDATE views SET version = version + 1, offsets = ?, note = coalesce(?, note) "
                 "WHERE name = ? AND epoch = ? RETURNING id, version",
@@ -103,7 +93,7 @@ class SqliteState:
         """By the table's own order."""
         beyond = "" if after is None else "AND (key, win) > (?, ?) "
         of_key = "" if key is None else "AND key = ? "
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 f"SELECT {_STATE} FROM states WHERE view = (SELECT id FROM views WHERE name = ?) {beyond}{of_key}"
                 "AND value IS NOT NULL ORDER BY key, win LIMIT ?",
@@ -115,7 +105,7 @@ class SqliteState:
         self, view: str, since: int, limit: int = 1000
     ) -> tuple[Header, list[tuple[int, Kept | tuple[str, str]]]]:
         """Who begins at 0 knows no state, and is told of no drop."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT epoch, version, offsets, note, id FROM views WHERE name = ?", (view,)
             ).fetchone()
@@ -140,7 +130,7 @@ class SqliteState:
 
     def replace(self, view: str, by: str | None) -> None:
         """Versions go on growing, and what `view` had and `by` has not is dropped, so that watchers miss nothing."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             old, before = self._claim(connection, view)
             if by is None:
                 last = before.version + 1
@@ -159,10 +149,7 @@ class SqliteState:
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        with self._turn:
-            while self._opened:
-                with suppress(sqlite3.Error):
-                    self._opened.pop().close()
+        self._database.close()
 
     @staticmethod
     def _claim(connection: sqlite3.Connection, view: str) -> tuple[int, Header]:
@@ -172,48 +159,6 @@ class SqliteState:
             (view,),
         ).fetchall()
         return number, _header(row)
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._told(), _transaction(self._writer, "BEGIN IMMEDIATE") as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
-            connection = getattr(self._own, "reader", None)
-            if connection is None:
-                connection = self._own.reader = self._open()
-            with _transaction(connection, "BEGIN"):
-                yield connection
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        self._opened.append(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StateError(
-                self._name, f"{self._path} cannot be used: {error}", "Look after the disk and the file's permissions."
-            ) from error
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
-    connection.execute(begin)
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
 
 
 def _kept(row: Sequence[Any]) -> Kept:
