@@ -259,12 +259,6 @@ def other_processes_read_what_was_put(make_state: MakeState) -> None:
     state.close()
 
 
-def exercise_state(make_state: Callable[[], MakeState]) -> None:
-    """All exercises, each on a store of its own: `make_state` gives a `MakeState` of an empty one."""
-    for exercise in STATE_EXERCISES:
-        exercise(make_state())
-
-
 STATE_EXERCISES: tuple[Callable[[MakeState], None], ...] = (
     states_come_back_as_they_were_put,
     the_header_counts_and_keeps,
