@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 from asterism.declare.stream import Stream
 from asterism.ports.log import Entry
-
-Outcome = list[bool] | BaseException
-
-
-class Collects(Protocol):
-    """What the loop needs of a collector."""
-
-    def submit(self, stream: Stream, entries: Sequence[Entry], done: Callable[[Outcome], None]) -> object:
-        """Append with others; call `done` from another thread. Raises LogError where too many wait."""
-        ...
+from asterism.run.collect import Collector, Outcome
 
 
 class Appender:
     """Appends to the log from an event loop; used by that loop only."""
 
-    def __init__(self, collector: Collects, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, collector: Collector, loop: asyncio.AbstractEventLoop) -> None:
         self._collector = collector
         self._loop = loop
         self._done: deque[tuple[asyncio.Future[list[bool]], Outcome]] = deque()

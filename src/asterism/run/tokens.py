@@ -27,7 +27,7 @@ SCOPES = f"ingest:STREAM, ingest:*, read, sql and {ADMIN}"
 
 _SCOPE = re.compile(r"ingest:(\*|[a-z][a-z0-9_-]*)|read|sql|admin")
 _SEEN_FOR = 0.5
-"""Seconds for which a file that was looked at counts as unchanged."""
+"""Seconds for which a token that was found counts as still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Token:
 
 
 class Tokens:
-    """The tokens of a stage whose state is in `folder`. Changes of other processes are seen within a second.
+    """The tokens of a stage whose state is in `folder`. What is made elsewhere is seen at once, what is revoked soon.
 
     Used by one thread; a second object of the same folder may serve another.
     """
@@ -70,10 +70,10 @@ class Tokens:
 
         Raises AsterismError where the file cannot be read: then nobody is let in.
         """
-        if self._clock() >= self._look_at:
+        key = text.partition("_")[2].partition("_")[0]
+        if key not in self._known or self._clock() >= self._look_at:
             self._look()
-        _, _, rest = text.partition("_")
-        expected, token = self._known.get(rest.partition("_")[0], (b"", None))
+        expected, token = self._known.get(key, (b"", None))
         hashed = sha256(text.encode("utf-8", "surrogateescape")).hexdigest().encode()
         if token is None or not hmac.compare_digest(hashed, expected) or token.is_over():
             return None

@@ -1,0 +1,131 @@
+"""The server of one stage, in this process: one event loop, one thread that appends to the log."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from asterism.errors import UsageError
+from asterism.http.access import Access
+from asterism.http.app import application, nothing
+from asterism.http.append import Appender
+from asterism.http.asgi import App
+from asterism.http.body import SECONDS, Bodies
+from asterism.http.changes import HEARTBEAT, Changes
+from asterism.http.control import Control
+from asterism.http.framework import framework
+from asterism.http.ingest import Ingest
+from asterism.http.rates import Rates
+from asterism.http.services import Services
+from asterism.ports.log import Log
+from asterism.ports.state import State
+from asterism.project.load import Project
+from asterism.run.collect import Collector
+from asterism.run.tokens import Tokens
+
+_BACKLOG = 4096
+_HEADERS_SECONDS = 10
+_PROBE = "_http"
+
+
+class HttpServer:
+    """Serves until `stop`. Made and used in one event loop; `log` and `states` are used from several threads."""
+
+    def __init__(
+        self,
+        project: Project,
+        log: Log,
+        collector: Collector,
+        states: State,
+        *,
+        body_seconds: float = SECONDS,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        stage = project.stage
+        self._log = log
+        self._large = ThreadPoolExecutor(1, "large-bodies")
+        tokens = Tokens(Path(stage.state))
+        access = Access(tokens, Rates(stage.rate_limit))
+        self._appender = Appender(collector, asyncio.get_running_loop())
+        self._changes = Changes(states, heartbeat)
+        self._probes = 0
+        bodies = Bodies(stage.body_limit, body_seconds)
+        control = Control(Path(stage.state))
+        services = Services(project, access, states, self._changes, control, self._probe)
+        streams = project.platform.streams
+        self.app = application(
+            Ingest(streams, access, bodies, self._appender, self._large),
+            self._sns(project, tokens),
+            cast("App", framework(services, stage.body_limit)),
+            stage.cors,
+        )
+        self._server: Server | None = None
+
+    async def serve(self, host: str, port: int, listening: Callable[[int], None]) -> None:
+        """Serve, and return once stopped and every request that was taken is answered.
+
+        Port 0 is one that is free; `listening` is told which. Raises UsageError where the address cannot be had.
+        """
+        with _reserved(host, port) as number:
+            self._server = Server(
+                self.app,
+                host,
+                number,
+                interface=Interfaces.ASGINL,
+                http=HTTPModes.auto,
+                http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS * 1000),
+                websockets=False,
+                backlog=_BACKLOG,
+                log_enabled=False,
+            )
+            self._server.on_startup(lambda: listening(number))
+            await self._server.serve()
+        self._large.shutdown()
+
+    def stop(self) -> None:
+        """Take nothing new; what was taken is answered."""
+        self._changes.stop()
+        if self._server is not None:
+            self._server.stop()  # type: ignore[no-untyped-call]  # Granian leaves it untyped
+
+    def _probe(self) -> None:
+        """Write to the log, and nothing into it: the position of a reader of nothing."""
+        self._probes += 1
+        self._log.commit(_PROBE, "http", {"": self._probes})
+
+    def _sns(self, project: Project, tokens: Tokens) -> App:
+        if not project.platform.endpoints:
+            return nothing
+        from asterism.http.sns import SnsApp  # noqa: PLC0415 - cryptography is slow to import, and few need it
+
+        return SnsApp(project.platform.endpoints, self._appender, tokens)
+
+
+@contextmanager
+def _reserved(host: str, port: int) -> Iterator[int]:
+    """Hold an address until the server has it: a free port is not given away in between, and a taken one is told."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as exclusive:
+            exclusive.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            exclusive.bind((host, port))
+        with socket.socket(family, socket.SOCK_STREAM) as shared:
+            # Granian shares its port, so a second server would be let in beside it: hence the first socket.
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            shared.bind((host, port))
+            yield shared.getsockname()[1]
+    except OSError as error:
+        fact = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror or error}"
+        raise UsageError(
+            f"the address {host}:{port}", fact, "Stop what listens there, or give another --port."
+        ) from error
