@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
@@ -32,6 +33,8 @@ class Quarantined(Record, frozen=True):
     encoding: Literal["text", "base64"] = "text"
     record_id: str = ""
     """The id it came with; empty where it had none."""
+    received_at: datetime | None = None
+    """When the log took it; None where it was refused before that."""
 
     def original(self) -> bytes:
         """The bytes as they came."""
@@ -52,6 +55,7 @@ class Refused:
     body: bytes
     id: str = ""
     record_id: str = ""
+    received_at: datetime | None = None
 
 
 def set_aside(log: Log, items: Iterable[Refused]) -> list[str]:
@@ -82,5 +86,6 @@ def _line(item: Refused) -> bytes:
             "body": text,
             "encoding": encoding,
             "record_id": item.record_id,
+            "received_at": item.received_at,
         }
     )

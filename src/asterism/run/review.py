@@ -19,7 +19,7 @@ from asterism.run.streams import TABLE, Streams
 from asterism.run.transform import TransformWorker
 from asterism.run.warehouse import Warehouse
 
-_COLUMNS = "_id, _received_at, stream, place, reason, record_id, body, encoding"
+_COLUMNS = "_id, _received_at, stream, place, reason, record_id, received_at, body, encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Item:
     place: str
     reason: str
     record_id: str
+    received_at: datetime | None
     body: str
     encoding: str
 
@@ -108,7 +109,7 @@ class Review:
             return
         admitted = shape.admit(body)
         if item.place == TABLE:
-            at = int((item.at - datetime(1970, 1, 1)) / timedelta(microseconds=1))
+            at = int(((item.received_at or item.at) - datetime(1970, 1, 1)) / timedelta(microseconds=1))
             self._take(shape, Logged("", 0, item.record_id, admitted.key, at, admitted.body))
             return
         entry = Entry(admitted.id or item.record_id or item.id, admitted.key, admitted.body)

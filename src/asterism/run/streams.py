@@ -96,5 +96,7 @@ def _first_of_each(opened: Opened) -> Opened:
 
 
 def _refused(shape: Shape, envelope: Envelope, reason: str) -> Refused:
-    name = shape.stream.name
-    return Refused(name, TABLE, reason, bytes(envelope.record), f"table/{name}/{envelope.id}", envelope.id)
+    name, record = shape.stream.name, bytes(envelope.record)
+    return Refused(
+        name, TABLE, reason, record, f"table/{name}/{envelope.id}", envelope.id, received_at=envelope.received_at
+    )
