@@ -68,7 +68,8 @@ class State(Protocol):
         """The header, and what changed since version `since`: (version, state) or, dropped, (version, (key, window)).
 
         In the order of versions, each state once with its latest value, whole versions only. `limit=0` asks for the
-        header alone; a view that does not exist has an empty one.
+        header alone; a view that does not exist has an empty one. A drop is told for an hour at least, then its key is
+        forgotten, for it may name a person: who was away for longer begins anew at 0.
         """
         ...
 

@@ -394,6 +394,20 @@ def test_a_running_view_goes_on_from_what_a_rebuild_made(scene: Scene) -> None:
         assert running.thread.is_alive()
 
 
+def test_what_is_skipped_during_a_rebuild_stays_skipped(scene: Scene) -> None:
+    scene.append(1)
+    lines = landed(scene.log.streams["accesses"])
+
+    def slowly() -> Iterator[bytes]:
+        yield lines
+        skip(scene.state, VIEW, "r2")
+
+    rebuild(VIEW, Shape(ACCESSES), slowly(), scene.log, scene.state)
+    scene.append(13, 2)
+    assert scene.worker().step(0) == 2
+    assert scene.read()["door"].seen == (1, 2)
+
+
 def test_a_rebuild_that_fails_leaves_the_view_as_it_was(scene: Scene) -> None:
     scene.append(1, 2)
     scene.worker().step(0)

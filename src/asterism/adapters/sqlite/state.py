@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from asterism.ports.state import Header, Kept
 
 _ASKED = MOST_BOUND // 2
 """Keys in one statement: each binds two values."""
+_REMEMBERED = 3600.0
+"""Seconds for which a drop is told."""
 _STATE = "key, value, part, position, win"
 _REPLACE = (
     "DELETE FROM states WHERE view = :new AND value IS NULL",
     "DELETE FROM states WHERE view = :old AND (key, win) IN (SELECT key, win FROM states WHERE view = :new)",
-    "UPDATE states SET value = NULL, version = :last WHERE view = :old AND value IS NOT NULL",
+    """UPDATE states SET value = NULL, part = '', position = :now, version = :last
+    WHERE view = :old AND value IS NOT NULL""",
     "UPDATE states SET view = :old, version = version + :base WHERE view = :new",
     """UPDATE views SET (version, offsets, note) = (SELECT :last, n.offsets, n.note FROM views AS n WHERE n.id = :new)
     WHERE id = :old""",
@@ -38,10 +42,12 @@ class SqliteState:
         """Open the file, made where it is not there. Raises StateError."""
         schema = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
         self._database = Database(path, name, schema, StateError)
+        self._swept = -_REMEMBERED
 
     def claim(self, view: str) -> Header:
         """Count the owners up."""
         with self._database.writing() as connection:
+            self._sweep(connection)
             return self._claim(connection, view)[1]
 
     def get(self, view: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
@@ -82,10 +88,11 @@ class SqliteState:
                 [(number, k, v, part, str(position), win, version) for k, v, part, position, win in kept],
             )
             connection.executemany(
-                "UPDATE states SET value = NULL, version = ? WHERE view = ? AND key = ? AND win = ? "
-                "AND value IS NOT NULL",
-                [(version, number, *address) for address in dropped],
+                "UPDATE states SET value = NULL, part = '', position = ?, version = ? "
+                "WHERE view = ? AND key = ? AND win = ? AND value IS NOT NULL",
+                [(_seconds(), version, number, *address) for address in dropped],
             )
+            self._sweep(connection)
 
     def scan(
         self, view: str, after: tuple[str, str] | None = None, limit: int = 1000, key: str | None = None
@@ -138,18 +145,27 @@ class SqliteState:
                     "UPDATE views SET version = ?, offsets = '{}', note = '{}' WHERE id = ?", (last, old)
                 )
                 connection.execute(
-                    "UPDATE states SET value = NULL, version = ? WHERE view = ? AND value IS NOT NULL", (last, old)
+                    "UPDATE states SET value = NULL, part = '', position = ?, version = ? "
+                    "WHERE view = ? AND value IS NOT NULL",
+                    (_seconds(), last, old),
                 )
                 return
             new, after = self._claim(connection, by)
             last = before.version + after.version + 1
-            named = {"old": old, "new": new, "base": before.version, "last": last}
+            named = {"old": old, "new": new, "base": before.version, "last": last, "now": _seconds()}
             for statement in _REPLACE:
                 connection.execute(statement, named)
+        self._database.checkpoint()  # what was erased from the view stands nowhere else
 
     def close(self) -> None:
         """Close the connections of all threads."""
         self._database.close()
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        """Forget old drops, now and then."""
+        if time.time() - self._swept > _REMEMBERED / 10:
+            self._swept = time.time()
+            connection.execute("DELETE FROM states WHERE value IS NULL AND position < ?", (_seconds(-_REMEMBERED),))
 
     @staticmethod
     def _claim(connection: sqlite3.Connection, view: str) -> tuple[int, Header]:
@@ -159,6 +175,11 @@ class SqliteState:
             (view,),
         ).fetchall()
         return number, _header(row)
+
+
+def _seconds(beyond: float = 0) -> str:
+    """The present, so many seconds beyond; texts of this century sort as their numbers do."""
+    return str(int(time.time() + beyond))
 
 
 def _kept(row: Sequence[Any]) -> Kept:

@@ -1,4 +1,5 @@
--- The file of the live views. A state that was dropped stays as a row without a value, so that watchers are told.
+-- The file of the live views. A state that was dropped stays for an hour as a row without a value, so that watchers are
+-- told; its position is when that was, in seconds since 1970.
 CREATE TABLE IF NOT EXISTS views (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -18,3 +19,4 @@ CREATE TABLE IF NOT EXISTS states (
     PRIMARY KEY (view, key, win)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS changes ON states (view, version);
+CREATE INDEX IF NOT EXISTS drops ON states (position) WHERE value IS NULL;
