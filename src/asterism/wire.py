@@ -10,13 +10,14 @@ which answers the port's object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from asterism.declare.simulator import Simulator
 from asterism.declare.source import Amplitude, Pull
@@ -157,7 +158,7 @@ class Wiring:
         if isinstance(pull.source, Amplitude):
             from asterism.adapters.amplitude.source import AmplitudeSource
 
-            made = AmplitudeSource(pull.source, pull.into, self.lake())
+            made = AmplitudeSource(pull.source, pull.into, self.lake(), self.lines(), self._aside(pull.into))
         elif scheme in {*POSTGRES_SCHEMES, "embedded"}:
             from asterism.adapters.postgres.source import PostgresSource
 
@@ -175,6 +176,21 @@ class Wiring:
         made = PostgresPlayer(self._postgres(simulator.source.url), f"the database of simulator {simulator.name}")
         self._stack.callback(made.close)
         return made
+
+    def _aside(self, source: str) -> Callable[[Iterable[Any]], None]:
+        """Puts lines of a source that cannot be read into quarantine: once, however often they are met."""
+
+        def set_aside(lines: Iterable[Any]) -> None:
+            from asterism.run import quarantine
+
+            items = []
+            for each in lines:
+                place = f"{each.member}, line {each.line}"
+                same = f"{source}/{place}/{crc32(each.body):08x}"
+                items.append(quarantine.Refused(source, place, each.reason, each.body, id=same))
+            quarantine.set_aside(self.log(), items)
+
+        return set_aside
 
     def _postgres(self, url: str) -> str:
         """A URL that a client of PostgreSQL understands; an `embedded:` server runs from here on."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import zstandard
 
+from asterism.adapters.duckdb.frugal import FrugalStream
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError, RecordError
@@ -18,6 +20,8 @@ from asterism.ports.arrow import ArrowStream
 
 _LONGEST = 1 << 28
 """Bytes of one line."""
+_LONGEST_OF_FILES = 1 << 22
+"""The same, where readers must not hold much: they hold a multiple of it."""
 
 
 class DuckDBLines:
@@ -53,6 +57,20 @@ class DuckDBLines:
         finally:
             Path(name).unlink(missing_ok=True)
         return RelationStream(self._connection.sql("SELECT * FROM _lines"))
+
+    @contextmanager
+    def select(self, files: Sequence[Path], columns: Sequence[Column], query: str) -> Iterator[ArrowStream]:
+        """See `Lines.select`."""
+        spelled = ", ".join(f"{_literal(column.name)}: {_literal(column.type)}" for column in columns)
+        listed = ", ".join(_literal(str(file)) for file in files)
+        stream = FrugalStream(
+            f"WITH lines AS (SELECT * FROM read_json([{listed}], format = 'newline_delimited', "
+            f"columns = {{{spelled}}}, maximum_object_size = {_LONGEST_OF_FILES})) SELECT * FROM ({query})"
+        )
+        try:
+            yield stream
+        finally:
+            stream.close()
 
     def pack(self, lines: bytes) -> bytes:
         """See `Lines.pack`."""
