@@ -91,7 +91,6 @@ def until(so: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_view_that_is_killed_again_and_again_counts_each_record_once(scene: Scene) -> None:
     for _ in range(KILLS):
