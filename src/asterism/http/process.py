@@ -56,7 +56,7 @@ class HttpProcess:
         """Start it, and return once it answers. Raises AsterismError with what it wrote where it does not."""
         self.stop()
         self._last.clear()
-        command = [sys.executable, "-m", "asterism.http", "--tied", "--project", str(self._root)]
+        command = [sys.executable, "-P", "-m", "asterism.http", "--tied", "--project", str(self._root)]
         command += ["--stage", self._stage, "--host", self._host, "--port", str(self.port)]
         pipe = subprocess.PIPE
         self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603 - our own
