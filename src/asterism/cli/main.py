@@ -11,6 +11,7 @@ import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
 from asterism.cli.verbs import (
+    backfill,
     check,
     draw,
     erase,
@@ -60,6 +61,7 @@ for verb in (
     check,
     draw,
     pull,
+    backfill,
     refresh,
     run,
     query,

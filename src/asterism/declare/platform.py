@@ -7,6 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, get_type_hints, overload
 
+from asterism.declare.cron import cron
 from asterism.declare.duration import duration
 from asterism.declare.endpoint import Endpoint, Sns
 from asterism.declare.report import Report
@@ -50,12 +51,12 @@ class Platform:
     ) -> Pull:
         """Poll `source` `every` so often into the warehouse's schema `into`; compare all keys every `reconcile`.
 
-        `at`, a cron expression in UTC, takes the place of `every`. Raises ValueError where a duration cannot be read or
-        `into` is taken.
+        `at`, a cron expression in UTC, takes the place of `every`. Raises ValueError where one of them cannot be
+        read or `into` is taken.
         """
         if any(pull.into == into for pull in self.pulls):
             raise ValueError(f"two sources are pulled into {into!r}: give each a schema of its own")
-        pull = Pull(source, into, duration(every), duration(reconcile), at)
+        pull = Pull(source, into, duration(every), duration(reconcile), at and cron(at))
         self.pulls = (*self.pulls, pull)
         return pull
 
@@ -132,7 +133,7 @@ class Platform:
         """Send the answers of `queries` by e-mail at each tick of the cron expression `at` (UTC)."""
         if any(report.name == name for report in self.reports):
             raise ValueError(f"two reports are called {name!r}: give each a name of its own")
-        report = Report(name, tuple(queries), tuple(to), at, subject or f"{name} of {{day}}")
+        report = Report(name, tuple(queries), tuple(to), cron(at), subject or f"{name} of {{day}}")
         self.reports = (*self.reports, report)
         return report
 

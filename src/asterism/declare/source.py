@@ -59,4 +59,4 @@ class Pull:
     reconcile: timedelta
     """How often all keys are compared, which finds deletions."""
     at: str | None = None
-    """A cron expression in UTC, in the place of `every`."""
+    """A cron expression in UTC, in the place of `every`. A tick that was missed while nothing ran is made up for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Any, Protocol, runtime_checkable
 
 from asterism.declare.table import Table
 from asterism.ports.arrow import ArrowStream
@@ -72,4 +72,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of connections. Repeating it does nothing."""
+        ...
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A source whose rows belong to days (UTC), each of which can be asked for again."""
+
+    def last_day(self) -> date:
+        """The last day that is whole by now."""
+        ...
+
+    def day(self, day: date, cursor: Cursor) -> AbstractContextManager[Answer]:
+        """All rows of a day, as a complete answer; its cursor is the one given. As `Source.pull` otherwise."""
         ...

@@ -9,12 +9,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+from croniter import croniter  # type: ignore[import-untyped]  # it ships without types
 
 from asterism.errors import AsterismError
 
 LONGEST_DELAY = 300.0
 """Seconds after which a failing task is tried again at the latest."""
+_LOOK = 60.0
+"""Seconds after which the time of day is looked at again."""
 
 
 @dataclass
@@ -25,8 +29,11 @@ class Task:
     every: timedelta
     work: Callable[[], bool]
     at: str | None = None
-    """A cron expression in UTC, in the place of `every`."""
+    """A cron expression in UTC, in the place of `every`: done when the schedule begins, which makes up for what was
+    missed, and at each tick from then on."""
     due: float = 0.0
+    tick: datetime | None = None
+    """The tick that is waited for, in the place of `due`."""
     failures: int = 0
 
 
@@ -40,12 +47,14 @@ class Schedule:
         *,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC).replace(tzinfo=None),
     ) -> None:
-        """`on_error` is told each failure and the seconds until the next try."""
+        """`on_error` is told each failure and the seconds until the next try; `wall` says the time of day in UTC."""
         self.tasks = list(tasks)
         self._on_error = on_error
         self._clock = clock
         self._chance = chance
+        self._wall = wall
 
     def run(self, pause: Callable[[float], bool]) -> None:
         """Work until `pause`, which waits for so many seconds, answers that it is time to stop.
@@ -55,15 +64,15 @@ class Schedule:
         for task in self.tasks:
             task.due = self._clock()
         while not pause(self._until_due()):
-            due = [task for task in self.tasks if task.due <= self._clock()]
-            if due:
-                self._do(min(due, key=lambda each: each.due))
+            first = min(self.tasks, key=self._left, default=None)
+            if first is not None and self._left(first) <= 0:
+                self._do(first)
 
     def hasten(self, name: str) -> None:
         """Make a task due at once; with an empty name, every one that has a cron expression."""
         for task in self.tasks:
             if task.name == name or (not name and task.at is not None):
-                task.due = self._clock()
+                task.due, task.tick = self._clock(), None
 
     def replace(self, tasks: Iterable[Task]) -> None:
         """Do these from now on; those that were there already, by name and interval, fall due when they would have."""
@@ -71,10 +80,18 @@ class Schedule:
         self.tasks[:] = tasks
         for task in self.tasks:
             known = before.get((task.name, task.every, task.at))
-            task.due, task.failures = (known.due, known.failures) if known else (self._clock(), 0)
+            if known:
+                task.due, task.tick, task.failures = known.due, known.tick, known.failures
+            else:
+                task.due = self._clock()
 
     def _until_due(self) -> float:
-        return max(min((task.due for task in self.tasks), default=self._clock() + 1.0) - self._clock(), 0.0)
+        left = max(min(map(self._left, self.tasks), default=1.0), 0.0)
+        return min(left, _LOOK) if any(task.tick for task in self.tasks) else left
+
+    def _left(self, task: Task) -> float:
+        """Seconds until a task is due. The time of day may be put right, and goes on while a machine sleeps."""
+        return task.due - self._clock() if task.tick is None else (task.tick - self._wall()).total_seconds()
 
     def _do(self, task: Task) -> None:
         begun = self._clock()
@@ -83,12 +100,13 @@ class Schedule:
         except AsterismError as error:
             delay = self._delay(task)
             task.failures += 1
-            task.due = self._clock() + delay
+            task.due, task.tick = self._clock() + delay, None
             self._on_error(task, error, delay)
             return
         task.failures = 0
         # From the beginning, so that the work's own time does not add to the interval; never a burst to catch up.
         task.due = begun if more else max(begun + task.every.total_seconds(), self._clock())
+        task.tick = croniter(task.at, self._wall()).get_next(datetime) if task.at and not more else None
 
     def _delay(self, task: Task) -> float:
         """Twice as long each time, and never the same for two platforms that failed together."""

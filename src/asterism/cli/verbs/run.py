@@ -16,7 +16,7 @@ from asterism.cli import show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.crew import Crew
 from asterism.cli.desk import PATIENCE, Desk, Progress, Work
-from asterism.cli.verbs import check, erase, pull, quarantine, query, refresh, simulate, status, verify, view
+from asterism.cli.verbs import backfill, check, erase, pull, quarantine, query, refresh, simulate, status, verify, view
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine, load
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asterism.run.schedule import Task
 
 BESIDE: Mapping[str, Work] = {
+    "backfill": backfill.work,
     "check": check.work,
     "erase": erase.work,
     "pull": pull.work,
