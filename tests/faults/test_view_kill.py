@@ -102,7 +102,7 @@ def test_a_view_that_is_killed_again_and_again_counts_each_record_once(scene: Sc
                 end = time.monotonic() + scene.rng.uniform(0, 0.2)
                 while time.monotonic() < end:
                     scene.append(20)
-                assert process.poll() is None
+                assert process.poll() is None, process.communicate()[1]
             finally:
                 process.send_signal(signal.SIGKILL)
             errors = process.stderr.read() if process.stderr else b""
