@@ -18,7 +18,8 @@ class DuckDBParquet:
 
     def __init__(self) -> None:
         self._connection = duckdb.connect(":memory:")
-        self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+        # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
+        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
@@ -29,7 +30,8 @@ class DuckDBParquet:
         try:
             row = self._connection.execute(
                 f"COPY (SELECT {casts} FROM _incoming) TO '{_escape(path)}' "
-                "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+                "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+                "ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '8MB')"
             ).fetchone()
         except (duckdb.Error, OSError) as error:
             path.unlink(missing_ok=True)
