@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import zstandard
 
@@ -19,8 +21,11 @@ _WINDOW = 2**23
 """The largest window of zstd that every decoder has to take (RFC 9659)."""
 
 
-class GoneError(Exception):
-    """The client went away: there is nobody to answer."""
+class GoneError(HttpProblem):
+    """The client went away, or sent what is no body: whoever is still there is told."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "The body broke off.", title="Incomplete request", headers={"Connection": "close"})
 
 
 class DamagedError(Exception):
@@ -39,6 +44,9 @@ class Bodies:
         self._seconds = seconds
         self._most = max(limit * _AT_ONCE, 2**26)
         self._held = 0
+        self._reading: dict[asyncio.Task[object], float] = {}
+        self._late: set[asyncio.Task[object]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
 
     def hold(self, size: int) -> None:
         """Count bytes that are held until `release`. Raises HttpProblem 503 where too many are."""
@@ -63,13 +71,36 @@ class Bodies:
         if packing is not None and packing.lower() not in _UNPACK:
             detail = f"The content encoding {packing.decode('latin-1')!r} is not known."
             raise HttpProblem(415, detail, headers={"Accept-Encoding": "gzip, zstd, identity"})
+        body = await self._in_time(receive, expected)
+        return body if packing is None else self._unpacked(packing, body)
+
+    async def _in_time(self, receive: Receive, expected: int) -> bytes:
+        """A timer for each request would cost as much as reading it: one looks after all that are being read."""
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._reading[task] = time.monotonic()
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(self._seconds / 4, self._end_late)
         try:
-            async with asyncio.timeout(self._seconds):
-                body = await self._receive(receive, expected)
-        except TimeoutError:
+            return await self._receive(receive, expected)
+        except asyncio.CancelledError:
+            if task not in self._late:
+                raise
+            task.uncancel()
             detail = f"The body has not come within {self._seconds:g} seconds."
             raise HttpProblem(408, detail, headers={"Connection": "close"}) from None
-        return body if packing is None else self._unpacked(packing, body)
+        finally:
+            del self._reading[task]
+            self._late.discard(task)
+
+    def _end_late(self) -> None:
+        self._sweep = None
+        before = time.monotonic() - self._seconds
+        for task, begun in self._reading.items():
+            if begun < before:
+                self._late.add(task)
+                task.cancel()
+        if self._reading:
+            self._sweep = asyncio.get_running_loop().call_later(self._seconds / 4, self._end_late)
 
     async def _receive(self, receive: Receive, length: int) -> bytes:
         part, more = await _part(receive)

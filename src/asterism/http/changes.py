@@ -64,6 +64,8 @@ class Changes:
 
     async def _beyond(self, view: str, version: int) -> bool:
         """Wait until a view is beyond a version, or a heartbeat is due; answer whether it is."""
+        if self._stopped:
+            return True
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(view, set())
         waiting.add((version, future))

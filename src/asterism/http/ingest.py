@@ -18,7 +18,7 @@ from asterism.errors import LogError
 from asterism.http.access import Access
 from asterism.http.append import Appender
 from asterism.http.asgi import Receive, Scope, Send
-from asterism.http.body import Bodies, DamagedError, GoneError
+from asterism.http.body import Bodies, DamagedError
 from asterism.http.ids import Ids
 from asterism.http.problem import JSON, SOON, HttpProblem, answer
 from asterism.http.take import Taken, Taker
@@ -62,8 +62,6 @@ class Ingest:
             await self._serve(scope, receive, send)
         except HttpProblem as problem:
             await problem.answer(send)
-        except GoneError:
-            return
         except LogError as error:
             _log.warning("%s: %s", error.subject, error.fact)
             detail = "The log cannot take more at present. Send it again."

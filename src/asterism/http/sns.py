@@ -26,7 +26,7 @@ from asterism.declare.endpoint import Endpoint
 from asterism.declare.stream import Stream
 from asterism.errors import AsterismError, RecordError, SourceError
 from asterism.http.asgi import Receive, Scope, Send
-from asterism.http.body import Bodies, DamagedError, GoneError
+from asterism.http.body import Bodies, DamagedError
 from asterism.http.problem import JSON, SOON, HttpProblem, answer
 from asterism.ports.log import Entry
 from asterism.run.quarantine import STREAM, Refused, entries
@@ -77,8 +77,6 @@ class SnsApp:
         """Answer a request whose path begins with PREFIX: 200 once its record is on disk, else problem details."""
         try:
             done = await self._handle(scope, receive)
-        except GoneError:
-            return
         except (HttpProblem, DamagedError, AsterismError, TimeoutError) as error:
             problem = _problem(error)
             _log.warning("SNS at %r was answered with %d: %r", scope["path"][:100], problem.status, problem.detail)

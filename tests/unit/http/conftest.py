@@ -53,6 +53,11 @@ anything = platform.stream("anything", public=True)
 @platform.view(accesses)
 def occupancy(state: Occupancy, access: Access) -> Occupancy:
     return Occupancy(count=state.count + access.event)
+
+
+@platform.simulator(accesses)
+def visitors(random):
+    return iter(())
 """
 SETTINGS = """
 [dev]
