@@ -7,11 +7,13 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from asterism.adapters.sqlite.database import MOST_BOUND, Database, transaction
 from asterism.errors import LogError
 from asterism.ports.log import Entry, Logged, Offsets, Standing
 
+_T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BYTES = 4_000_000
 """Bodies that one read answers, but at least one record."""
@@ -35,9 +37,6 @@ class SqliteLog:
         self._numbers: dict[str, int] = {}
         with self._database.reading() as connection:
             (self.partition,) = connection.execute("SELECT part FROM self").fetchone()
-        with self._database.told():
-            # A position that is lost in a power failure is read again: that needs no waiting for the disk.
-            self._notes = self._database.open("NORMAL")
 
     def append(self, stream: str, entries: Sequence[Entry], dedupe: timedelta) -> list[bool]:
         """See `Log.append`."""
@@ -71,23 +70,25 @@ class SqliteLog:
     def read(self, stream: str, consumer: str, after: Offsets, limit: int, wait: float = 0.0) -> list[Logged]:  # noqa: ARG002 - the consumer is for brokers
         """See `Log.read`."""
         position = after.get(self.partition, 0)
-        found = self._read(stream, position, limit)
-        if found or wait <= 0:
-            return found
-        until, pause, seen = time.monotonic() + wait, _SHORTEST, self._version()
-        found = self._read(stream, position, limit)  # what came before the version was asked for
-        while not found and time.monotonic() < until:
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST)
-            version = self._version()
-            if version != seen:
-                seen, found = version, self._read(stream, position, limit)
+        with self._database.reader() as connection:
+            found = self._read(connection, stream, position, limit)
+            if found or wait <= 0:
+                return found
+            until, pause, seen = time.monotonic() + wait, _SHORTEST, _version(connection)
+            found = self._read(connection, stream, position, limit)  # what came before the version was asked for
+            while not found and time.monotonic() < until:
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST)
+                version = _version(connection)
+                if version != seen:
+                    seen, found = version, self._read(connection, stream, position, limit)
         return found
 
     def commit(self, stream: str, consumer: str, offsets: Offsets) -> None:
         """See `Log.commit`."""
         position = offsets.get(self.partition, 0)
-        with self._database.turn(), self._database.told(), transaction(self._notes, "BEGIN IMMEDIATE") as connection:
+        # A position that is lost in a power failure is read again: that needs no waiting for the disk.
+        with self._database.writing("NORMAL") as connection:
             number = self._number(connection, stream) or self._make(connection, stream)
             connection.execute(
                 "INSERT INTO consumers VALUES (?, ?, ?) "
@@ -127,23 +128,13 @@ class SqliteLog:
         dropped = 0
         while some := self._trim_some(stream, read, moment, keep_bytes):
             dropped += some
+        while self._forget_some(stream) == _AT_ONCE:
+            pass
         return dropped
 
     def erase(self, stream: str, ids: Collection[str]) -> int:
         """See `Log.erase`. Nothing of their bytes is left in the file, or beside it."""
-        erased = 0
-        with self._database.writing() as connection:
-            number = self._number(connection, stream)
-            if number is None:
-                return 0
-            for some in _parts([*ids]):
-                listed = ", ".join("?" * len(some))
-                sizes = connection.execute(
-                    f"DELETE FROM records_{number} WHERE id IN ({listed}) RETURNING length(body)", some
-                ).fetchall()
-                connection.execute(f"DELETE FROM ids WHERE stream = ? AND id IN ({listed})", (number, *some))
-                self._count_off(connection, number, sizes)
-                erased += len(sizes)
+        erased = sum([self._erase_some(stream, some) for some in _parts([*ids])])
         self._database.checkpoint()
         return erased
 
@@ -151,10 +142,10 @@ class SqliteLog:
         """See `Log.close`."""
         self._database.close()
 
-    def _read(self, stream: str, position: int, limit: int) -> list[Logged]:
+    def _read(self, connection: sqlite3.Connection, stream: str, position: int, limit: int) -> list[Logged]:
         found: list[Logged] = []
         size, partition = 0, self.partition
-        with self._database.reading() as connection:
+        with transaction(connection, "BEGIN"):
             number = self._number(connection, stream)
             if number is None:
                 return []
@@ -163,19 +154,13 @@ class SqliteLog:
                 "ORDER BY position LIMIT ?",
                 (position, limit),
             )
-            while size < _MOST_BYTES and (some := rows.fetchmany(64)):
-                for row in some:
-                    size += len(row[4])
-                    if size > _MOST_BYTES and found:
-                        break
-                    found.append(Logged(partition, *row))
+            for row in rows:
+                size += len(row[4])
+                if size > _MOST_BYTES and found:
+                    break
+                found.append(Logged(partition, *row))
+            rows.close()
         return found
-
-    def _version(self) -> int:
-        """Changes when another connection has committed."""
-        with self._database.told():
-            version: int = self._database.reader.execute("PRAGMA data_version").fetchone()[0]
-        return version
 
     def _number(self, connection: sqlite3.Connection, stream: str) -> int | None:
         number = self._numbers.get(stream)
@@ -202,8 +187,8 @@ class SqliteLog:
         taken: set[str] = set()
         for some in _parts(given):
             listed = ", ".join("?" * len(some))
-            rows = connection.execute(
-                f"SELECT id FROM ids WHERE stream = ? AND until >= ? AND id IN ({listed})", (number, now, *some)
+            rows = connection.execute(  # + keeps SQLite from looking through all ids by their time
+                f"SELECT id FROM ids WHERE stream = ? AND id IN ({listed}) AND +until >= ?", (number, *some, now)
             )
             taken.update(row[0] for row in rows)
         fresh = []
@@ -218,8 +203,6 @@ class SqliteLog:
             number = self._number(connection, stream)
             if number is None:
                 return 0
-            now = time.time_ns() // 1000
-            connection.execute("DELETE FROM ids WHERE stream = ? AND until < ?", (number, now))
             ((size,),) = connection.execute("SELECT size FROM streams WHERE id = ?", (number,)).fetchall()
             rows = connection.execute(
                 f"SELECT position, at, length(body) FROM records_{number} WHERE position <= ? "
@@ -239,6 +222,36 @@ class SqliteLog:
             self._count_off(connection, number, sizes)
             return len(sizes)
 
+    def _forget_some(self, stream: str) -> int:
+        with self._database.writing() as connection:
+            number = self._number(connection, stream)
+            return connection.execute(
+                "DELETE FROM ids WHERE stream = ? AND id IN "
+                "(SELECT id FROM ids WHERE stream = ? AND until < ? LIMIT ?)",
+                (number, number, time.time_ns() // 1000, _AT_ONCE),
+            ).rowcount
+
+    def _erase_some(self, stream: str, ids: Sequence[str]) -> int:
+        listed = ", ".join("?" * len(ids))
+        with self._database.reading() as connection:  # the whole table is looked through: nobody waits for that
+            number = self._number(connection, stream)
+            if number is None:
+                return 0
+            ((last,),) = connection.execute("SELECT last FROM streams WHERE id = ?", (number,)).fetchall()
+            named = f"SELECT position FROM records_{number} WHERE id IN ({listed}) AND position"
+            found = connection.execute(f"{named} <= ?", (*ids, last)).fetchall()
+        with self._database.writing() as connection:
+            found += connection.execute(f"{named} > ?", (*ids, last)).fetchall()
+            sizes: list[tuple[int]] = []
+            for some in _parts([position for (position,) in found]):
+                positions = ", ".join("?" * len(some))
+                sizes += connection.execute(
+                    f"DELETE FROM records_{number} WHERE position IN ({positions}) RETURNING length(body)", some
+                ).fetchall()
+            connection.execute(f"DELETE FROM ids WHERE stream = ? AND id IN ({listed})", (number, *ids))
+            self._count_off(connection, number, sizes)
+        return len(sizes)
+
     @staticmethod
     def _count_off(connection: sqlite3.Connection, number: int, sizes: Sequence[tuple[int]]) -> None:
         connection.execute(
@@ -247,8 +260,14 @@ class SqliteLog:
         )
 
 
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + MOST_BOUND] for start in range(0, len(ids), MOST_BOUND))
+def _version(connection: sqlite3.Connection) -> int:
+    """Changes when another connection has committed."""
+    ((version,),) = connection.execute("PRAGMA data_version").fetchall()
+    return int(version)
+
+
+def _parts(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (values[start : start + MOST_BOUND] for start in range(0, len(values), MOST_BOUND))
 
 
 def _time(microseconds: int) -> datetime:
