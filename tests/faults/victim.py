@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ class NotedEngine:
 
 def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> None:
     from asterism.project.load import load
+    from asterism.run.batch import Ahead
     from asterism.run.rebuild import refresh
     from asterism.run.warehouse import Warehouse
     from asterism.wire import Wiring
@@ -107,16 +108,18 @@ def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> Non
     project = load(Path(root), stage)
     note = Note(Path(note_path), die)
     (declared,) = project.pulls
-    with Wiring(project.stage) as wiring:
+    with ExitStack() as stack:
+        wiring = stack.enter_context(Wiring(project.stage))
         models = tuple(project.models.values())
         engine, lake = NotedEngine(wiring.engine(), note), NotedLake(wiring.lake(), note)
         warehouse = Warehouse(engine, lake, wiring.parquet(), models)
         source = wiring.source(declared)
+        ahead = stack.enter_context(Ahead(warehouse, declared.into, source))
         position = warehouse.ledger.position(declared.into)
         note.loading(position is None or position.loading)
         note.phase("polling")
         step: Callable[[int], None] = (
-            (lambda number: pull_once(warehouse, declared, source, note, reconcile=number % 3 == 0))
+            (lambda number: pull_once(warehouse, declared, source, note, ahead, reconcile=number % 3 == 0))
             if verb == "pull"
             else (lambda _: void(refresh(warehouse, full=True)))
         )
@@ -126,10 +129,10 @@ def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> Non
             step(number)
 
 
-def pull_once(warehouse: Any, declared: Any, source: Any, note: Note, *, reconcile: bool) -> None:
+def pull_once(warehouse: Any, declared: Any, source: Any, note: Note, ahead: Any, *, reconcile: bool) -> None:
     from asterism.run.pull import pull_step
 
-    done = pull_step(warehouse, declared, source, reconcile=reconcile)
+    done = pull_step(warehouse, declared, source, reconcile=reconcile, ahead=ahead)
     note.loading(not done.complete)
     note.phase("polling")
 
