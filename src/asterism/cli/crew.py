@@ -55,8 +55,7 @@ class Crew:
                 name = f"view {view.name}"
                 self._begin(name, lambda views=views, name=name: views.run(self._stop, self._telling(name)))  # type: ignore[misc]
         if self.serve is not None and self._http is None:
-            self._http = self._server()
-            self._http.start()
+            self._open(*self.serve)
 
     def stop(self) -> None:
         """Stop all, each after the batch at hand."""
@@ -77,14 +76,14 @@ class Crew:
     def look(self) -> None:
         """Start the HTTP server again where it died. Raises AsterismError where it does not come up."""
         if self.serve is not None and (self._http is None or not self._http.alive):
-            self._http = self._server()
-            self._http.start()
+            self._open(*self.serve)
 
-    def _server(self) -> HttpProcess:
+    def _open(self, host: str, port: int) -> None:
         from asterism.http.process import HttpProcess
 
-        host, port = self.serve or ("127.0.0.1", 0)
-        return HttpProcess(self.project.root, self.project.stage.name, host, port)
+        self._http = HttpProcess(self.project.root, self.project.stage.name, host, port)
+        self._http.start()
+        self.serve = (host, self._http.port)  # a free port that was found once stays the one
 
     def _begin(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
