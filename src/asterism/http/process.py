@@ -48,6 +48,11 @@ class HttpProcess:
         return f"http://{host}:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """Of the process; 0 where there is none."""
+        return self._child.pid if self._child is not None else 0
+
+    @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._child is not None and self._child.poll() is None
