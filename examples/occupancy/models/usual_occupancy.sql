@@ -1,0 +1,16 @@
+-- How many persons are usually inside at the end of an hour of the week: the mean over the weeks, quiet hours included.
+-- kind: mart
+-- key: service, day_of_week, hour_of_day
+select
+    service,
+    cast(extract(isodow from hour) as integer) as day_of_week,
+    cast(extract(hour from hour) as integer) as hour_of_day,
+    cast(avg(occupancy) as double) as usual,
+    count(*) as weeks
+from (
+    -- Of a longer silence one week tells enough.
+    select service, occupancy, hour + to_hours(ahead) as hour
+    from occupancy_over_time
+    join generate_series(0, 167) as steps (ahead) on hour + to_hours(ahead) < until
+) as hours
+group by service, extract(isodow from hour), extract(hour from hour)

@@ -1,0 +1,7 @@
+-- The events as they are stored, the latest first.
+-- param: service varchar = 'all'
+select event_time, service, event, received_at, access_id
+from fact_access
+where $service in ('all', service)
+order by event_time desc, access_id desc
+limit 1000
