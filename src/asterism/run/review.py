@@ -53,7 +53,6 @@ class Review:
         self._streams = streams
         self._transforms = transforms
         self._log = log
-        self._shape = Shape(STREAM)
 
     def items(self, stream: str = "", limit: int = 100) -> list[Item]:
         """What is in quarantine, the latest first; of one stream where that is given."""
@@ -62,10 +61,7 @@ class Review:
 
     def item(self, identifier: str) -> Item:
         """One of them. Raises UsageError where there is none."""
-        found = self._read("WHERE _id = $1", [identifier])
-        if not found:
-            raise UsageError(identifier, "is not in quarantine", "`asterism quarantine list` shows what is.")
-        return found[0]
+        return self._named([identifier])[0]
 
     def replay(self, identifiers: list[str]) -> Replayed:
         """Let items try the door again, by the declarations as they are now; who passes leaves the quarantine.
@@ -75,28 +71,28 @@ class Review:
         """
         taken: list[str] = []
         refused: list[tuple[str, str]] = []
-        for item in map(self.item, identifiers):
+        doors: dict[str, list[Entry]] = {}
+        for item in self._named(identifiers):
             try:
-                self._again(item)
+                entry = self._again(item)
             except RecordError as error:
                 refused.append((item.id, error.fact))
-            else:
-                taken.append(item.id)
+                continue
+            taken.append(item.id)
+            if entry is not None:
+                doors.setdefault(item.stream, []).append(entry)
+        for name, entries in doors.items():
+            self._log.append(name, entries, self._shape(name).stream.dedupe)
         self.drop(taken)
         return Replayed(tuple(taken), tuple(refused))
 
     def drop(self, identifiers: list[str]) -> int:
         """Let items go for good; answer how many there were."""
-        if not identifiers:
-            return 0
-        listed = ", ".join(f"${place}" for place in range(1, len(identifiers) + 1))
-        return remove(self._warehouse, self._shape, f"_id IN ({listed})", identifiers).removed
+        return remove(self._warehouse, Shape(STREAM), _one_of(identifiers), identifiers).removed if identifiers else 0
 
-    def _again(self, item: Item) -> None:
-        """Let an item try again where it was refused: its other readers have had it."""
-        shape = next((each for each in self._streams.shapes.values() if each.stream.name == item.stream), None)
-        if shape is None:
-            raise RecordError(item.stream, "it is no stream: ask its source for it again")
+    def _again(self, item: Item) -> Entry | None:
+        """Let an item try again where it was refused: its other readers have had it. At the door, answer its entry."""
+        shape = self._shape(item.stream)
         body = Quarantined(
             stream=item.stream, place=item.place, reason=item.reason, body=item.body,
             encoding="base64" if item.encoding == "base64" else "text",
@@ -106,14 +102,20 @@ class Review:
             raise RecordError(item.place, "a view takes nothing that is too late: rebuild it to count all")
         if kind == "transform":
             self._transform(name, Logged("", 0, item.record_id, "", 0, body))
-            return
+            return None
         admitted = shape.admit(body)
         if item.place == TABLE:
             at = int(((item.received_at or item.at) - datetime(1970, 1, 1)) / timedelta(microseconds=1))
-            self._take(shape, Logged("", 0, item.record_id, admitted.key, at, admitted.body))
-            return
-        entry = Entry(admitted.id or item.record_id or item.id, admitted.key, admitted.body)
-        self._log.append(shape.stream.name, [entry], shape.stream.dedupe)
+            record = Logged("", 0, item.record_id, admitted.key, at, admitted.body)
+            take_lines(self._warehouse, self._streams, shape, [record])
+            return None
+        return Entry(admitted.id or item.record_id or item.id, admitted.key, admitted.body)
+
+    def _shape(self, stream: str) -> Shape:
+        shape = next((each for each in self._streams.shapes.values() if each.stream.name == stream), None)
+        if shape is None:
+            raise RecordError(stream, "it is no stream: ask its source for it again")
+        return shape
 
     def _transform(self, name: str, record: Logged) -> None:
         transform = next((each for each in self._transforms if each.name == name), None)
@@ -126,12 +128,22 @@ class Review:
         except Exception as error:
             raise RecordError(f"transform {name}", f"{type(error).__name__}: {error}") from error
 
-    def _take(self, shape: Shape, record: Logged) -> None:
-        """Into the table alone."""
-        take_lines(self._warehouse, self._streams, shape, [record])
+    def _named(self, identifiers: list[str]) -> list[Item]:
+        """Items by their ids, in that order. Raises UsageError where one is not there."""
+        found = (
+            {item.id: item for item in self._read(f"WHERE {_one_of(identifiers)}", identifiers)} if identifiers else {}
+        )
+        for identifier in identifiers:
+            if identifier not in found:
+                raise UsageError(identifier, "is not in quarantine", "`asterism quarantine list` shows what is.")
+        return [found[identifier] for identifier in identifiers]
 
     def _read(self, rest: str, values: list[Any]) -> list[Item]:
         if STREAM.table not in self._warehouse.raw_tables():
             return []
         rows = self._warehouse.session.rows(f"SELECT {_COLUMNS} FROM {quote(STREAM.table)} {rest}", values)
         return [Item(*row) for row in rows]
+
+
+def _one_of(identifiers: Sequence[str]) -> str:
+    return f"_id IN ({', '.join(f'${place}' for place in range(1, len(identifiers) + 1))})"
