@@ -198,10 +198,14 @@ def landed(records: Iterable[Logged]) -> bytes:
 
 
 def logged(lines: bytes) -> list[Logged]:
-    """The records of landed lines, as the log had them: the inverse of `landed`."""
+    """The records of landed lines, as the log had them: the inverse of `landed`.
+
+    Lines without a partition are left out: they were taken into a table again, and are landed under their own as well.
+    """
     return [
         Logged(each.partition, each.position, each.id, each.key, _micros(each.received_at), bytes(each.record))
         for each in _ENVELOPES.decode_lines(lines)
+        if each.partition
     ]
 
 
