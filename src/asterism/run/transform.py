@@ -41,7 +41,7 @@ class TransformWorker:
         refused: list[Refused] = []
         for record in records:
             try:
-                made += self._results(record)
+                made += [*self._results(record)]  # all of them, or none
             except Exception as error:  # noqa: BLE001 - a user's function may raise anything
                 refused.append(self._refused(record, error))
         if made:
