@@ -165,9 +165,11 @@ def test_a_server_that_is_stopped_answers_what_it_has_taken(root: Path, process:
 
 def test_a_server_comes_back_where_it_was(process: HttpProcess) -> None:
     url = process.url
-    process.stop()
-    process.stop()
-    process.start()
+    with httpx.Client(trust_env=False) as client:
+        client.get(f"{url}/health")
+        process.stop()  # it closes the connection that the client keeps, and so waits for what may still come on it
+        process.stop()
+        process.start()
     assert process.url == url
     assert httpx.get(f"{url}/health", trust_env=False).json() == {"status": "ok"}
 

@@ -113,19 +113,28 @@ class HttpServer:
 
 @contextmanager
 def _reserved(host: str, port: int) -> Iterator[int]:
-    """Hold an address until the server has it: a free port is not given away in between, and a taken one is told."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as exclusive:
-            exclusive.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            exclusive.bind((host, port))
-        with socket.socket(family, socket.SOCK_STREAM) as shared:
-            # Granian shares its port, so a second server would be let in beside it: hence the first socket.
-            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    """Hold an address until the server has it: a free port is not given away in between, and a taken one is told.
+
+    Granian shares its port, as a restart needs while connections of before are being forgotten. So a second server
+    would be let in beside the first, and it is asked for.
+    """
+    subject, remedy = f"the address {host}:{port}", "Stop what listens there, or give another --port."
+    if port and _answers(host, port):
+        raise UsageError(subject, "is taken", remedy)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as shared:
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
             shared.bind((host, port))
-            yield shared.getsockname()[1]
-    except OSError as error:
-        fact = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror or error}"
-        raise UsageError(
-            f"the address {host}:{port}", fact, "Stop what listens there, or give another --port."
-        ) from error
+        except OSError as error:
+            fact = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror or error}"
+            raise UsageError(subject, fact, remedy) from error
+        yield shared.getsockname()[1]
+
+
+def _answers(host: str, port: int) -> bool:
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    try:
+        socket.create_connection((own, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
