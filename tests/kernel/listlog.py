@@ -10,6 +10,9 @@ from datetime import timedelta
 from asterism.errors import LogError
 from asterism.ports.log import Entry, Logged, Offsets, Standing
 
+NOW = 1_790_000_000_000_000
+"""Microseconds since 1970 at which records come, about."""
+
 
 class ListLog:
     """A record's partition is the first letter of its key, `0` where it has none. Positions go up in steps of 10."""
@@ -35,7 +38,9 @@ class ListLog:
                     self._given[stream].add(each.id)
                     partition = each.key[:1] or "0"
                     position = self._last[stream, partition] = self._last[stream, partition] + 10
-                    self.streams[stream].append(Logged(partition, position, each.id, each.key, position, each.body))
+                    self.streams[stream].append(
+                        Logged(partition, position, each.id, each.key, NOW + position, each.body)
+                    )
             self._came.notify_all()
             return new
 

@@ -117,6 +117,8 @@ class Platform:
             name = fold.__name__
             if any(view.name == name for view in self.views):
                 raise ValueError(f"two views are called {name!r}: give each a name of its own")
+            if after not in {None, stream.table}:
+                raise ValueError(f"view {name!r} cannot run after {after!r}: its stream's table is {stream.table!r}")
             chosen = stream.key if key == _OF_THE_STREAM else key
             self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window))
             return fold

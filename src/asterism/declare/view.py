@@ -23,7 +23,8 @@ class Window:
 
     `time` is the record's field that holds the event's time (datetime; naive is UTC). Windows begin at multiples of
     `hop` since 1970-01-01T00:00Z. A record that comes later than `lateness` behind the latest event time seen in its
-    partition is set aside in quarantine, and changes no window that may have been read as final.
+    partition is set aside in quarantine, and changes no window that may have been read as final; no event time counts
+    as later than its record came, so that a clock that runs ahead makes nothing late.
     """
 
     time: str

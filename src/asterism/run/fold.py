@@ -71,7 +71,7 @@ class Fold:
         windows = Windows(self._view.window, watermarks)
         for name, each, index in zip(keys, decoded, taken, strict=True):
             try:
-                starts = windows.place(records[index].partition, self._time(each))
+                starts = windows.place(records[index].partition, self._time(each), records[index].at)
             except ValueError as error:
                 placed.aside.append((records[index], str(error)))
                 continue

@@ -27,16 +27,17 @@ class Windows:
 
     @property
     def watermarks(self) -> dict[str, str]:
-        """The latest event time seen in each partition, ISO 8601 in UTC."""
+        """The latest event time seen in each partition, none later than its record came; ISO 8601 in UTC."""
         return {partition: _text(at) for partition, at in self._latest.items()}
 
-    def place(self, partition: str, value: Any) -> list[str]:
+    def place(self, partition: str, value: Any, received: int) -> list[str]:
         """The beginnings of the windows of an event time, the earliest first, ISO 8601 in UTC.
 
-        Raises ValueError, whose text is a reason for quarantine, where it comes too late or is no time.
+        `received`, microseconds since 1970, is when the log took the record: a clock that runs ahead makes no other
+        record late. Raises ValueError, whose text is a reason for quarantine, where it comes too late or is no time.
         """
         at = _micros(_moment(value, self._field))
-        latest = self._latest.get(partition, at)
+        latest = self._latest.get(partition, min(at, received))
         if at < latest - self._lateness:
             raise ValueError(f"it comes too late: its time is {_text(at)}, and {_text(latest)} has been seen before")
         last = at - at % self._hop
@@ -44,7 +45,7 @@ class Windows:
             starts = [_text(start) for start in range(last, at - self._size, -self._hop)]
         except OverflowError as error:
             raise ValueError(f"its time, {_text(at)}, lies beyond what can be told") from error
-        self._latest[partition] = max(at, latest)
+        self._latest[partition] = max(min(at, received), latest)
         return starts[::-1]
 
 

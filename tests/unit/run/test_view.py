@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -430,3 +430,11 @@ def test_a_rebuild_sets_aside_only_what_the_view_had_not(scene: Scene) -> None:
     assert late != later
     assert scene.late() == [later]
     assert [state.seen for state in scene.read(view).values()] == [(1,)]
+
+
+def test_a_clock_that_runs_ahead_makes_nothing_late(scene: Scene) -> None:
+    view = replace(VIEW, window=tumbling("at", "1h", lateness="10m"))
+    scene.append(1, at=datetime(2099, 1, 1))
+    scene.append(2, at=datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1))
+    scene.worker(view).step(0)
+    assert scene.late() == []
