@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from asterism.adapters.duckdb.memory import in_memory
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError
@@ -17,7 +18,7 @@ class DuckDBParquet:
     """Implements `Parquet`. Its connection is its own, so that landing never waits for the warehouse."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(":memory:")
+        self._connection = in_memory()
         # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
         self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
 
