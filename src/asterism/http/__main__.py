@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -49,6 +50,8 @@ async def _serve(project: Project, host: str, port: int, *, tied: bool) -> None:
                 loop.add_signal_handler(number, server.stop)
             if tied:
                 _when_stdin_ends(lambda: loop.call_soon_threadsafe(server.stop))
+            gc.freeze()  # what stands by now stays: it need not be looked through again and again
+            gc.set_threshold(10_000, 20, 50)
             await server.serve(host, port, _tell)
         finally:
             collector.close()

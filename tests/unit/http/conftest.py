@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -73,10 +74,12 @@ class MemoryLog:
         self.streams: dict[str, list[Entry]] = {}
         self.seen: dict[str, set[str]] = {}
         self.down = False
+        self.asked = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def append(self, stream: str, entries: Sequence[Entry], _dedupe: timedelta) -> list[bool]:
+        self.asked.set()
         self.gate.wait()
         if self.down:
             raise LogError("the log", "the disk is full", "Free some space.")
@@ -172,7 +175,8 @@ class Served:
         assert not self._thread.is_alive()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self.server.stop)
+        with suppress(RuntimeError):  # the loop is closed: it has stopped by itself
+            self._loop.call_soon_threadsafe(self.server.stop)
 
     def token(self, *scopes: str) -> dict[str, str]:
         """The header of a new token with these scopes."""
