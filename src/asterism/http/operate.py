@@ -35,10 +35,9 @@ class Simulation(msgspec.Struct, frozen=True):
 def quarantine(services: Services) -> list[HTTPRouteHandler]:
     """The handlers of what was set aside."""
 
-    async def ask(action: str, key: str = "", **more: Any) -> Any:
-        arguments = {"action": action, **({"id": key} if key else {}), **more}
+    async def ask(action: str, **which: Any) -> Any:
         try:
-            return await services.control.call("quarantine", arguments, _SECONDS)
+            return await services.control.call("quarantine", {"action": action, **which}, _SECONDS)
         except UsageError as error:
             raise HttpProblem(404, f"{error.subject} {error.fact}.") from error
 
@@ -53,17 +52,17 @@ def quarantine(services: Services) -> list[HTTPRouteHandler]:
     @get("/quarantine/{key:str}", opt=_ADMIN, summary="One thing that was set aside", tags=["quarantine"])
     async def shown(key: FromPath[str]) -> Any:
         """With its original bytes."""
-        return await ask("show", key)
+        return await ask("show", id=key)
 
     @post("/quarantine/{key:str}/replay", opt=_ADMIN, status_code=200, summary="Try again", tags=["quarantine"])
     async def replayed(key: FromPath[str]) -> Any:
         """Let it try again where it was refused. What passes leaves the quarantine."""
-        return await ask("replay", key)
+        return await ask("replay", id=key)
 
     @delete("/quarantine/{key:str}", opt=_ADMIN, status_code=200, summary="Drop it for good", tags=["quarantine"])
     async def dropped(key: FromPath[str]) -> Any:
         """Nothing of it is kept."""
-        return await ask("drop", key)
+        return await ask("drop", id=key)
 
     return [listed, shown, replayed, dropped]
 
