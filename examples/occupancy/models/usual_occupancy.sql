@@ -9,8 +9,8 @@ select
     count(*) as weeks
 from (
     -- Of a longer silence one week tells enough.
-    select service, occupancy, hour + to_hours(ahead) as hour
+    select service, occupancy, hour + ahead * interval 1 hour as hour
     from occupancy_over_time
-    join generate_series(0, 167) as steps (ahead) on hour + to_hours(ahead) < until
+    join generate_series(0, 167) as steps (ahead) on hour + ahead * interval 1 hour < until
 ) as hours
 group by service, extract(isodow from hour), extract(hour from hour)

@@ -1,9 +1,9 @@
 -- How many persons are to be expected at the end of each of the next five hours: as many as are usual then.
 -- param: service varchar = 'all'
 -- param: at timestamp = current_timestamp
-select next.hour, round(usual_occupancy.usual, 1) as expected, coalesce(usual_occupancy.weeks, 0) as weeks
+select next.hour, round(usual_occupancy.usual * 10) / 10 as expected, coalesce(usual_occupancy.weeks, 0) as weeks
 from (
-    select date_trunc('hour', $at) + to_hours(ahead) as hour
+    select date_trunc('hour', $at) + ahead * interval 1 hour as hour
     from generate_series(1, 5) as steps (ahead)
 ) as next
 left join usual_occupancy

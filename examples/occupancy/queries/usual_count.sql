@@ -1,6 +1,6 @@
 -- How many persons are usually inside at the end of this hour of the week, by sensor and for the site (`all`).
 -- param: at timestamp = current_timestamp
-select service, round(usual, 1) as usual, weeks
+select service, round(usual * 10) / 10 as usual, weeks
 from usual_occupancy
 where
     day_of_week = extract(isodow from $at)
