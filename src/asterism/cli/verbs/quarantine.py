@@ -140,7 +140,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> Any:
     if action == "show":
         return as_json(asdict(review.item(arguments["id"])))
     identifiers = list(arguments.get("ids") or ([arguments["id"]] if "id" in arguments else []))
-    if not identifiers:
+    if not identifiers and (stream or arguments.get("all")):
         identifiers = [item.id for item in review.items(stream, _MOST)]
     if action == "drop":
         return {"dropped": review.drop(identifiers)}
