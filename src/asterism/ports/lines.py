@@ -27,7 +27,7 @@ class Lines(Protocol):
     ) -> AbstractContextManager[ArrowStream]:
         """The rows of a SELECT, in DuckDB's dialect, over the table `lines`: local files whose lines are JSON objects.
 
-        It has the top-level fields of `columns`; a file that ends in `.gz` is packed so; a line has 4 MiB at most. Read
+        It has the top-level fields of `columns`; a file that ends in `.gz` is packed so; a line has 2 MiB at most. Read
         as it is consumed, once, in bounded memory: a value that does not fit raises there. Leaving the context ends it.
         """
         ...

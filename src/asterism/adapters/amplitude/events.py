@@ -15,8 +15,8 @@ import msgspec
 from asterism.declare.table import Column, Table
 
 KEY = "uuid"
-LONGEST = 1 << 21
-"""Bytes of a line."""
+LONGEST = 1 << 20
+"""Bytes of a line. Amplitude takes no larger requests."""
 _TIMES = [
     "server_received_time",
     "event_time",
@@ -99,7 +99,9 @@ class Fault(NamedTuple):
 def faults(lines: bytes) -> Iterator[Fault]:
     """The lines that hold no event that can be stored. Blank lines are none."""
     try:
-        if len(_DECODER.decode_lines(lines)) == lines.count(b"\n") + (not lines.endswith(b"\n")):
+        if len(lines) < 2 * LONGEST and len(_DECODER.decode_lines(lines)) == lines.count(b"\n") + (
+            not lines.endswith(b"\n")
+        ):
             _check(lines)
             return
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -150,14 +152,14 @@ def tables(schema: str) -> tuple[Table, Table]:
 
 
 _ONCE = f"""
-with twice as (select {KEY} from lines group by {KEY} having count(*) > 1),
-once as (
-    select * from lines anti join twice using ({KEY})
+with twice as materialized (select hash({KEY}) as hashed from lines group by hashed having count(*) > 1),
+once as not materialized (
+    select * from lines where hash({KEY}) not in (select hashed from twice)
     union all
-    select * from lines semi join twice using ({KEY})
+    select * from lines where hash({KEY}) in (select hashed from twice)
     qualify row_number() over (partition by {KEY} order by server_upload_time desc, processed_time desc, lines) = 1
 )"""
-"""Each event once, the one that was uploaded last. Only those that stand there twice are sorted."""
+"""Each event once, the one that was uploaded last. Only those whose hash stands there twice are sorted."""
 
 
 def _value(name: str, kind: str) -> str:
@@ -185,13 +187,15 @@ EVENTS = f"{_ONCE} select {', '.join(_value(name, kind) for name, kind in _TYPES
 _NAMES, _FIELDS = ", ".join(f"'{name}'" for name in _OBJECTS), ", ".join(_OBJECTS)
 _ENTRY = "json_extract(object, '/' || replace(replace(key, '~', '~0'), '/', '~1'))"
 PROPERTIES = f"""{_ONCE},
-objects as (
+objects as not materialized (
     select {KEY}, nullif("$insert_id", 'null') as insert_id, unnest([{_NAMES}]) as property_type,
         unnest([{_FIELDS}]) as object
     from once
 ),
-keys as (select *, unnest(list_distinct(json_keys(object))) as key from objects where json_type(object) = 'OBJECT'),
-entries as (select *, {_ENTRY} as entry from keys)
+keys as not materialized (
+    select *, unnest(list_distinct(json_keys(object))) as key from objects where json_type(object) = 'OBJECT'
+),
+entries as not materialized (select *, {_ENTRY} as entry from keys)
 select {KEY}, property_type, insert_id, key,
     nullif(case when json_type(entry) = 'VARCHAR' then entry ->> '$' else entry::varchar end, 'null') as value
 from entries"""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from adbc_driver_duckdb import dbapi  # type: ignore[import-untyped]  # it ships without types
 
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
-    "SET memory_limit = '64MB'",
+    "SET memory_limit = '1GB'",  # most days take a tenth; batches of long lines take more
     "SET threads = 1",  # each holds buffers of its own
     "SET preserve_insertion_order = false",
 )
@@ -18,12 +20,13 @@ class FrugalStream:
     """Implements `ArrowStream`, read once. The query runs when the stream is taken, until `close`.
 
     It goes through DuckDB's ADBC driver, which hands over 2,048 rows at a time: a relation hands over a million, and
-    holds them.
+    holds them. What is too much is put into files in `folder`.
     """
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, folder: Path) -> None:
         self._sql = sql
-        self._connection: Any = None
+        self._folder = folder
+        self._made = ExitStack()
         self._stream: Any = None
 
     def __arrow_c_schema__(self) -> object:
@@ -37,17 +40,15 @@ class FrugalStream:
     def close(self) -> None:
         """Let go of the database. Repeating it does nothing."""
         self._stream = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._made.close()
 
     def _open(self) -> Any:
-        if self._connection is None:
-            self._connection = dbapi.connect(autocommit=True)
-            with self._connection.cursor() as cursor:
-                for setting in _SETTINGS:
-                    cursor.execute(setting)
-            cursor = self._connection.cursor()  # closed with its connection
+        if self._stream is None:
+            cursor = self._made.enter_context(dbapi.connect(autocommit=True)).cursor()
+            self._made.callback(cursor.close)
+            folder = str(self._folder).replace("'", "''")
+            for setting in (*_SETTINGS, f"SET temp_directory = '{folder}'"):
+                cursor.execute(setting)
             cursor.execute(self._sql)
             self._stream = cursor.fetch_arrow()
         return self._stream

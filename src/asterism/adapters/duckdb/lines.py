@@ -21,7 +21,7 @@ from asterism.ports.arrow import ArrowStream
 
 _LONGEST = 1 << 28
 """Bytes of one line."""
-_LONGEST_OF_FILES = 1 << 22
+_LONGEST_OF_FILES = 1 << 21
 """The same, where readers must not hold much: they hold a multiple of it."""
 
 
@@ -64,8 +64,9 @@ class DuckDBLines:
         spelled = ", ".join(f"{_literal(column.name)}: {_literal(column.type)}" for column in columns)
         listed = ", ".join(_literal(str(file)) for file in files)
         stream = FrugalStream(
-            f"WITH lines AS (SELECT * FROM read_json([{listed}], format = 'newline_delimited', "
-            f"columns = {{{spelled}}}, maximum_object_size = {_LONGEST_OF_FILES})) SELECT * FROM ({query})"
+            f"WITH lines AS NOT MATERIALIZED (SELECT * FROM read_json([{listed}], format = 'newline_delimited', "
+            f"columns = {{{spelled}}}, maximum_object_size = {_LONGEST_OF_FILES})) SELECT * FROM ({query})",
+            files[0].parent,
         )
         try:
             yield stream
