@@ -13,4 +13,4 @@ from (
     from occupancy_over_time
     join generate_series(0, 167) as steps (ahead) on hour + ahead * interval 1 hour < until
 ) as hours
-group by service, extract(isodow from hour), extract(hour from hour)
+group by service, cast(extract(isodow from hour) as integer), cast(extract(hour from hour) as integer)

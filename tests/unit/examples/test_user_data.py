@@ -53,7 +53,7 @@ def persons(value: Any) -> list[dict[str, str]]:
         (json.dumps(ANA), [FOUND]),
         (json.dumps(json.dumps([ANA, FOUND])), [FOUND, FOUND]),
         ({"body": json.dumps(ANA)}, [FOUND]),
-        ({"last_name": "Bo", "homes": [{"zip_code": "01"}, {"zip_code": "2"}]}, [{"last_name": "Bo", "zip_code": "01"}]),
+        ({"last_name": "Bo", "at": [{"zip_code": "01"}, {"zip_code": "2"}]}, [{"zip_code": "01", "last_name": "Bo"}]),
         ({"users": [ANA, {"first_name": "Bo"}]}, [FOUND, {"first_name": "Bo"}]),
         ({"zip_code": "9", "users": [ANA, {"first_name": "Bo"}]}, [{"zip_code": "9"}, FOUND, {"first_name": "Bo"}]),
         ({"a": {"b": {"last_name": "deep"}}, "last_name": "shallow"}, [{"last_name": "deep"}]),
