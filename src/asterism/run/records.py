@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
+from asterism.declare.fields import SCALE, column_type
 from asterism.declare.stream import Stream
 from asterism.declare.table import Column, Table
 from asterism.errors import RecordError
@@ -23,18 +24,7 @@ ID, RECEIVED_AT, EXTRA, ANY = "_id", "_received_at", "_extra", "record"
 
 _EPOCH = datetime(1970, 1, 1)
 _WIDEST = 2**63 - 1
-_SCALE = 12
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_SCALARS: tuple[tuple[type, str], ...] = (
-    (inspect.BoolType, "BOOLEAN"),
-    (inspect.IntType, "BIGINT"),
-    (inspect.FloatType, "DOUBLE"),
-    (inspect.DecimalType, f"DECIMAL(38,{_SCALE})"),
-    (inspect.StrType, "VARCHAR"),
-    (inspect.UUIDType, "UUID"),
-    (inspect.DateTimeType, "TIMESTAMP"),
-    (inspect.DateType, "DATE"),
-)
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -79,9 +69,9 @@ class Shape:
         fields = msgspec.structs.fields(stream.record) if stream.record else ()
         self._names = {field.name: field.encode_name for field in fields}
         types = {field.name: inspect.type_info(field.type) for field in fields}
-        self._integers = tuple(name for name, kind in types.items() if _column_type(kind) == "BIGINT")
-        self._decimals = tuple(name for name, kind in types.items() if _column_type(kind).startswith("DECIMAL"))
-        self._columns = tuple(Column(self._names[name], _column_type(kind)) for name, kind in types.items())
+        self._integers = tuple(name for name, kind in types.items() if column_type(kind) == "BIGINT")
+        self._decimals = tuple(name for name, kind in types.items() if column_type(kind).startswith("DECIMAL"))
+        self._columns = tuple(Column(self._names[name], column_type(kind)) for name, kind in types.items())
 
     @cached_property
     def table(self) -> Table:
@@ -134,7 +124,7 @@ class Shape:
             value = getattr(record, name)
             if value is not None and not _fits(value):
                 raise msgspec.ValidationError(
-                    f"Expected a decimal of 26 digits before the point and {_SCALE} after - at `$.{self._names[name]}`"
+                    f"Expected a decimal of 26 digits before the point and {SCALE} after - at `$.{self._names[name]}`"
                 )
 
     def open(self, lines: bytes) -> Opened:
@@ -213,25 +203,9 @@ def _micros(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _column_type(kind: inspect.Type) -> str:
-    """A column's type, in DuckDB's names, for the type of a field. What has no plain one is JSON."""
-    if isinstance(kind, inspect.Metadata):
-        return _column_type(kind.type)
-    if isinstance(kind, inspect.UnionType):
-        rest = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
-        return _column_type(rest[0]) if len(rest) == 1 else "JSON"
-    if isinstance(kind, inspect.LiteralType | inspect.EnumType):
-        values = kind.values if isinstance(kind, inspect.LiteralType) else [each.value for each in kind.cls]
-        return "BIGINT" if all(isinstance(each, int) for each in values) else "VARCHAR"
-    if isinstance(kind, inspect.ListType):
-        item = _column_type(kind.item_type)
-        return "JSON" if item == "JSON" or item.endswith("[]") else f"{item}[]"
-    return next((name for scalar, name in _SCALARS if isinstance(kind, scalar)), "JSON")
-
-
 def _fits(value: Decimal) -> bool:
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -_SCALE and value.adjusted() < 38 - _SCALE
+    return isinstance(exponent, int) and exponent >= -SCALE and value.adjusted() < 38 - SCALE
 
 
 def _item(record: Any, field: str) -> Any:
