@@ -22,7 +22,7 @@ class Model:
     """A table that is one SELECT. Header lines of the file give everything but `name` and `sql`."""
 
     name: str
-    """The file's stem, and the table's name in the warehouse."""
+    """The file's stem, and the table's name in the warehouse: `table` in its own schema, or `schema.table`."""
     path: Path
     description: str
     """The first comment line."""

@@ -37,7 +37,7 @@ def hide(query: exp.Query, owner: str, tables: Mapping[str, Table]) -> tuple[exp
             continue
         text = derived.this.sql("duckdb")
         if text not in found:
-            name = f"{SCHEMA}.{owner}__{derived.alias or 'derived'}_{len(found) + 1}"
+            name = f"{SCHEMA}.{owner.replace('.', '__')}__{derived.alias or 'derived'}_{len(found) + 1}"
             found[text] = _store(derived.this.copy(), name, known)
             known[name] = found[text].table
         schema, _, name = found[text].table.name.partition(".")

@@ -21,7 +21,7 @@ from asterism.plan.translate import translate
 
 def record_column(model: Model) -> str:
     """The name of the surrogate key of a version."""
-    return model.record or f"{model.name}_record_id"
+    return model.record or f"{model.name.rpartition('.')[2]}_record_id"
 
 
 @dataclass(frozen=True)

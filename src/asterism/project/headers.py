@@ -27,6 +27,7 @@ QUERY_HEADERS: Mapping[str, str] = {
 _COMMENT = re.compile(r"\s*--\s?(.*)$")
 _HEADER = re.compile(r"\s*([A-Za-z][A-Za-z_-]*)\s*:(?!:)\s*(.*)$")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_TABLE = re.compile(rf"{_NAME.pattern}(\.{_NAME.pattern})?")
 
 
 @dataclass(slots=True)
@@ -90,16 +91,13 @@ def split(path: Path, text: str, known: Mapping[str, str]) -> Header:
         header.report(1, "does not say what it is", "Begin the file with a comment: a sentence that describes it.")
     if not header.sql:
         header.report(None, "there is no SELECT", "Write one SELECT below the header.")
-    name = path.stem
-    if _NAME.fullmatch(name) is None:
-        remedy = "Name the file in lower-case letters, digits and _: it names the table or the query."
-        header.report(None, f"{name!r} cannot be a name", remedy)
     return header
 
 
 def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
     """Read a file of `models/`. Answers None where a problem leaves no model to speak of."""
     header = split(path, text, MODEL_HEADERS)
+    _named(header, _TABLE, "Name the file in lower-case letters, digits and _: `table.sql`, or `schema.table.sql`.")
     kinds: tuple[Kind, ...] = get_args(Kind)
     kind = _required(header, "kind", f"Add a line like `-- kind: {kinds[0]}` ({', '.join(kinds)}).")
     key = _required(header, "key", "Add a line like `-- key: order_id`: the columns that identify a row.")
@@ -128,7 +126,7 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
         kind=next(k for k in kinds if k == kind[1]),
         key=columns,
         history="versions" if history else None,
-        record=(record[1] if record else f"{path.stem}_record_id") if history else None,
+        record=(record[1] if record else f"{path.stem.rpartition('.')[2]}_record_id") if history else None,
         references=references,
     )
     return made, []
@@ -137,6 +135,7 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
 def query(path: Path, text: str) -> tuple[Query | None, list[Problem]]:
     """Read a file of `queries/`. Answers None where it has a problem."""
     header = split(path, text, QUERY_HEADERS)
+    _named(header, _NAME, "Name the file in lower-case letters, digits and _: it names the query.")
     parameters: dict[str, Parameter] = {}
     for line, value in header.values.get("param", []):
         match = re.fullmatch(r"(\w+)\s+([^=]+?)\s*(?:=\s*(.+))?", value)
@@ -150,6 +149,11 @@ def query(path: Path, text: str) -> tuple[Query | None, list[Problem]]:
     if header.problems:
         return None, header.problems
     return Query(path.stem, path, header.description, header.sql, header.line, tuple(parameters.values())), []
+
+
+def _named(header: Header, pattern: re.Pattern[str], remedy: str) -> None:
+    if pattern.fullmatch(header.path.stem) is None:
+        header.report(None, f"{header.path.stem!r} cannot be a name", remedy)
 
 
 def _required(header: Header, name: str, remedy: str) -> tuple[int, str] | None:

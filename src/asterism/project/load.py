@@ -86,7 +86,7 @@ def examine(
     queries, query_problems = _files(root, "queries", headers.query)
     problems += [*model_problems, *_references(root, models), *query_problems]
     if platform is not None:
-        problems += _schemas(root, platform)
+        problems += [*_schemas(root, platform), *_homes(models, platform)]
     if platform is None or chosen is None:
         return None, problems
     resolver = Resolver(root, chosen.variables, lambda mark: _place(root, mark))
@@ -147,6 +147,17 @@ def _schemas(root: Path, platform: Platform) -> list[Problem]:
         remedy = f"Use lower-case letters, digits and _, and none of {', '.join(sorted(RESERVED_SCHEMAS))}."
         problems.append(Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, fact, remedy))
     return problems
+
+
+def _homes(models: dict[str, Model], platform: Platform) -> list[Problem]:
+    """Models that would stand in a schema that is not theirs."""
+    taken = RESERVED_SCHEMAS | {pull.into for pull in platform.pulls}
+    remedy = "Give the file another schema, or none."
+    return [
+        Problem(str(model.path), f"a model cannot stand in the schema {model.name.partition('.')[0]!r}", remedy)
+        for model in models.values()
+        if "." in model.name and model.name.partition(".")[0] in taken
+    ]
 
 
 def _place(root: Path, mark: str) -> str:

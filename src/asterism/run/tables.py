@@ -67,6 +67,8 @@ class Tables:
         if plan.model is not None and plan.model.history is not None:
             record = f"{quote(record_column(plan.model))} BIGINT"
             columns = [record, *columns, *(f"{each.name} {each.type}" for each in HISTORY_COLUMNS)]
+        if schema := plan.table.name.rpartition(".")[0]:
+            self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
         self.session.execute(f"CREATE TABLE {quote(plan.table.name)} ({', '.join(columns)})")
         self.session.reshaped(plan.table.name)
         self.made.add(plan.table.name)
@@ -178,7 +180,7 @@ def _spelled(column: str, floats: frozenset[str]) -> str:
 
 def foreign_key(model: Model, column: str) -> str:
     """The name of the constraint on a column that refers to a dimension; PostgreSQL cuts names at 63 bytes."""
-    return f"{model.name}_{column}_fkey"[:63]
+    return f"{model.name.replace('.', '_')}_{column}_fkey"[:63]
 
 
 def own_columns(plan: Plan, present: tuple[Column, ...]) -> tuple[Column, ...]:
