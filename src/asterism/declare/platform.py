@@ -104,14 +104,18 @@ class Platform:
         key: str | None = _OF_THE_STREAM,
         after: str | None = None,
         window: Window | None = None,
+        into: Stream | None = None,
     ) -> Callable[[Fold], Fold]:
         """Declare the decorated function `(state, record) -> state` a live view; its name is the function's.
 
         The type of the state is its first parameter's annotation: a Record whose fields all have defaults. `key` names
         the record's field that is the view's key: the stream's unless given; None keeps one state for all records.
-        `after=stream.table` keeps it from running ahead of the table. Raises ValueError for a name that is taken, and
+        `after=stream.table` keeps it from running ahead of the table. With `into=`, of a view without windows, it
+        answers (state, records), and the records go into that stream. Raises ValueError for a name that is taken, and
         for a state that cannot be told or has no beginning.
         """
+        if into is not None and window is not None:
+            raise ValueError("a view with windows tells of nothing: leave out window or into")
 
         def declare(fold: Fold) -> Fold:
             name = fold.__name__
@@ -120,7 +124,7 @@ class Platform:
             if after not in {None, stream.table}:
                 raise ValueError(f"view {name!r} cannot run after {after!r}: its stream's table is {stream.table!r}")
             chosen = stream.key if key == _OF_THE_STREAM else key
-            self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window))
+            self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window, into))
             return fold
 
         return declare

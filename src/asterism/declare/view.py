@@ -50,6 +50,10 @@ class View:
     after: str | None = None
     """A stream's table that this view never runs ahead of: what it counted can be found there."""
     window: Window | None = None
+    into: Stream | None = None
+    """The stream that takes what the fold tells of. The fold then answers (state, records): records that come of this
+    one, in the light of all before it. Each is appended once, under an id made from the record's; a rebuild tells
+    nothing again of what the view had read."""
 
 
 def tumbling(time: str, size: str | timedelta, *, lateness: str | timedelta | None = None) -> Window:

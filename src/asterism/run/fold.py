@@ -11,7 +11,7 @@ import msgspec
 from asterism.declare.view import EVERYTHING, View
 from asterism.ports.log import Logged
 from asterism.ports.state import Kept
-from asterism.run.records import Shape
+from asterism.run.records import Admitted, Shape
 from asterism.run.window import Windows
 
 Address = tuple[str, str]
@@ -45,12 +45,20 @@ class Placed:
     watermarks: dict[str, str] = field(default_factory=dict)
 
 
+class Folded(NamedTuple):
+    """What items made: states as JSON, and with `into`, the records that the fold told of, by the item's `nth`."""
+
+    states: dict[Address, bytes]
+    told: list[tuple[int, list[Admitted]]]
+
+
 class Fold:
     """The fold of one view. Answers hang on the order of the records, not on how they were batched."""
 
     def __init__(self, view: View, shape: Shape) -> None:
         self._view, self._shape = view, shape
         self._function: Callable[[Any, Any], Any] = view.fold
+        self._into = Shape(view.into) if view.into is not None else None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(view.initial)
 
     def place(self, records: Sequence[Logged], skip: frozenset[str], watermarks: Mapping[str, str]) -> Placed | Failure:
@@ -79,19 +87,24 @@ class Fold:
         placed.watermarks = windows.watermarks
         return placed
 
-    def fold(self, items: Sequence[Item], kept: Mapping[Address, Kept], *, careful: bool = False) -> Any:
-        """The states that `items` make of those that are kept, as JSON by address; or a Failure.
+    def fold(self, items: Sequence[Item], kept: Mapping[Address, Kept], *, careful: bool = False) -> Folded | Failure:
+        """The states that `items` make of those that are kept, and what is told; or a Failure.
 
         A state that could not be read again is a failure of the record that made it; `careful` looks for that one.
         """
         states: dict[Address, Any] = {}
+        told: list[tuple[int, list[Admitted]]] = []
         function, kind = self._function, self._view.initial
         for address, record, nth in items:
             try:
                 state = states.get(address)
                 if state is None:
                     state = self._state(kept.get(address))
-                state = states[address] = function(state, record)
+                state = function(state, record)
+                if self._into is not None:
+                    state, records = state
+                    told.append((nth, [self._into.admit(_ENCODER.encode(each)) for each in records]))
+                states[address] = state
                 if type(state) is not kind:
                     return Failure(nth, TypeError(f"the fold gave {type(state).__name__}, not {kind.__name__}"))
                 if careful:
@@ -104,7 +117,7 @@ class Fold:
                 self._decoder.decode(each)
         except Exception as error:  # noqa: BLE001 - as above: whatever a state holds
             return Failure(items[-1].nth, error) if careful else self.fold(items, kept, careful=True)
-        return encoded
+        return Folded(encoded, told)
 
     def _state(self, kept: Kept | None) -> Any:
         if kept is None:

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 from asterism.declare.view import View
 from asterism.errors import AsterismError, LogError, StateError, ViewError
-from asterism.ports.log import Log, Logged, Offsets
+from asterism.ports.log import Entry, Log, Logged, Offsets
 from asterism.ports.state import Kept, State
-from asterism.run.fold import Address, Failure, Fold, Item, Placed
+from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
 from asterism.run.ledger import now
 from asterism.run.quarantine import Refused, set_aside
-from asterism.run.records import Shape, logged
+from asterism.run.records import Admitted, Shape, logged
 
 MOST_RECORDS = 5_000
 """In one step, and in one commit."""
@@ -57,7 +57,7 @@ class _Batch(NamedTuple):
     records: Sequence[Logged]
     placed: Placed
     kept: Mapping[Address, Kept]
-    states: Mapping[Address, bytes]
+    folded: Folded
 
 
 class ViewWorker:
@@ -170,8 +170,8 @@ class ViewWorker:
             return placed
         kept = self._state.get(self._name, {each.address for each in placed.items})
         placed.items = self._unfolded(placed.items, records, kept)
-        states = self._fold.fold(placed.items, kept)
-        return states if isinstance(states, Failure) else _Batch(records, placed, kept, states)
+        folded = self._fold.fold(placed.items, kept)
+        return folded if isinstance(folded, Failure) else _Batch(records, placed, kept, folded)
 
     def _unfolded(self, items: list[Item], records: Sequence[Logged], kept: Mapping[Address, Kept]) -> list[Item]:
         """Those that the states do not hold: a store without transactions may have kept states and no offsets."""
@@ -186,14 +186,15 @@ class ViewWorker:
         return [each for each in items if not is_held(each)]
 
     def _keep(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> None:
-        """Put what a batch made, in one commit. What came too late is set aside before it: twice is once there."""
+        """Put what a batch made, in one commit. What is set aside or told comes before it: twice is once there."""
         note = self._noted(batch, failure)
         if not batch.records and note == self.note:
             return
         self._set_aside(batch.placed.aside)
+        self._append([(batch.records[nth], made) for nth, made in batch.folded.told])
         last = {item.address: batch.records[item.nth] for item in batch.placed.items}
         changed = []
-        for address, value in batch.states.items():
+        for address, value in batch.folded.states.items():
             before, record = batch.kept.get(address), last[address]
             if before is None or before.value != value:
                 changed.append(Kept(address[0], value, record.partition, record.position, address[1]))
@@ -225,6 +226,16 @@ class ViewWorker:
             for each, reason in late
         ]
         set_aside(self._log, items)
+
+    def _append(self, told: Iterable[tuple[Logged, list[Admitted]]]) -> None:
+        """Append what the fold told of, under ids made from the record's: the log takes each once."""
+        entries = [
+            Entry(each.id or f"{self.view.name}/{record.id}/{number}", each.key, each.body)
+            for record, made in told
+            for number, each in enumerate(made)
+        ]
+        if self.view.into is not None and entries:
+            self._log.append(self.view.into.name, entries, self.view.into.dedupe)
 
     def _put(self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any]) -> None:
         epoch, self._epoch = self._epoch, 0  # after an error nobody knows what stands: claim, and see
@@ -309,3 +320,8 @@ class _Shadow(ViewWorker):
         """What the view itself had read before, it set aside before."""
         reached = self._live.offsets
         super()._set_aside([each for each in late if each[0].position > reached.get(each[0].partition, -1)])
+
+    def _append(self, told: Iterable[tuple[Logged, list[Admitted]]]) -> None:
+        """What the view itself had read before, it told of before."""
+        reached = self._live.offsets
+        super()._append([each for each in told if each[0].position > reached.get(each[0].partition, -1)])

@@ -85,6 +85,10 @@ def upkeep(desk: Desk) -> None:
 
 
 def _eraser(desk: Desk, progress: Progress) -> Any:
+    from asterism.declare.stream import Transform
     from asterism.run.erase import Eraser
 
-    return Eraser(desk.warehouse, desk.streams, desk.project.platform.transforms, desk.wiring.log(), progress)
+    platform = desk.project.platform
+    # What a view tells of has ids like a transform's, and only those matter here.
+    telling = [Transform(each.name, each.stream, each.into, each.initial) for each in platform.views if each.into]
+    return Eraser(desk.warehouse, desk.streams, [*platform.transforms, *telling], desk.wiring.log(), progress)
