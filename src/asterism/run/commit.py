@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
@@ -159,6 +159,13 @@ def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:
             objects.append(key)
     note = {"seq": seq, "moment": work.moment.isoformat(), "objects": objects}
     warehouse.lake.put(f"processed/_manifests/{seq:012d}.json", msgspec.json.encode(note))
+
+
+def stand(warehouse: Warehouse, source: str, tables: Iterable[Table]) -> None:
+    """See that these tables of a source stand, in a transaction of their own."""
+    with warehouse.session.transaction():
+        for table in tables:
+            _prepare(warehouse, source, table)
 
 
 def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:

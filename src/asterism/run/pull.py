@@ -9,9 +9,9 @@ from time import perf_counter
 
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, LakeError
-from asterism.ports.source import Source
+from asterism.ports.source import Dated, Source
 from asterism.run.batch import Ahead, Landed, land
-from asterism.run.commit import Committed, commit
+from asterism.run.commit import Committed, commit, stand
 from asterism.run.land import LandedTable, Landing, Manifest
 from asterism.run.ledger import Position, Run, now
 from asterism.run.refresh import Refreshed
@@ -82,7 +82,11 @@ def pull_step(
 
 def _step(warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool, ahead: Ahead | None) -> Pulled:
     started, name = perf_counter(), declared.into
-    position = warehouse.ledger.position(name) or first_contact(warehouse, name)
+    position = warehouse.ledger.position(name)
+    if position is None:
+        position = first_contact(warehouse, name)
+        if isinstance(source, Dated):  # its tables are always the same: what reads them need not wait for a day
+            stand(warehouse, name, source.describe())
     due = position.reconciled_at is None or now() - position.reconciled_at >= declared.reconcile
     landed = (ahead.take(position) if ahead else None) or land(
         warehouse, name, source, position, reconcile=reconcile or (due and not position.loading)
