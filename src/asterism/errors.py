@@ -11,6 +11,7 @@
     ├── RecordError            a record cannot be taken as it is; it goes to quarantine with the reason
     ├── ViewError              a live view stands still at a record that its fold cannot take
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
+    ├── MailError              the mail server is down, or refuses a message
     ├── LockedError            another process holds the platform
     └── VerificationError      what is stored differs from what the models say
 
@@ -125,6 +126,10 @@ class ViewError(AsterismError):
 
 class ModelError(AsterismError):
     """A model cannot be refreshed; it and its descendants are held at their last good state."""
+
+
+class MailError(AsterismError):
+    """The mail server is down, or refuses a message; nobody has received it. The schedule tries again."""
 
 
 class LockedError(AsterismError):

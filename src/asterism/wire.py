@@ -4,8 +4,8 @@ Adapters are imported inside the functions that need them: DuckDB, ADBC and obst
 `asterism --help` may take to answer, and a stage needs only some of them.
 
 An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
-`log.SCHEME`, `state.SCHEME` or `source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name),
-which answers the port's object.
+`log.SCHEME`, `state.SCHEME`, `mailer.SCHEME` or `source.SCHEME`: a callable of the URI, or for a source of
+(declaration, url, name), which answers the port's object.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.log import Log
+from asterism.ports.mailer import Mailer
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
 from asterism.ports.source import Source
@@ -168,6 +169,16 @@ class Wiring:
             made = _outside("source", scheme, f"the source {pull.into}", known)(pull.source, url, pull.into)
         self._stack.callback(made.close)
         return made
+
+    def mailer(self) -> Mailer:
+        """The mail server. Raises UsageError for an unknown scheme."""
+        scheme = urlsplit(self.stage.mail).scheme
+        from asterism.adapters.smtp.mailer import SCHEMES, SmtpMailer
+
+        if scheme in SCHEMES:
+            return SmtpMailer(self.stage.mail)
+        mailer: Mailer = _outside("mailer", scheme, f"the mail of stage {self.stage.name}", SCHEMES)(self.stage.mail)
+        return mailer
 
     def player(self, simulator: Simulator) -> Player:
         """A connection that writes what a simulator makes up into its source's database. Raises SourceError."""

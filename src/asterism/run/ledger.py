@@ -18,7 +18,7 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS = 1
+_VERSIONS = 2
 """How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
 
 
@@ -193,9 +193,23 @@ class Ledger:
         self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
 
     def clear(self) -> None:
-        """Forget everything but the ledger's own version and the runs, which people may still want to read."""
+        """Forget all but the ledger's own version, the runs, for people to read, and what reports were sent."""
         for table in ("cursors", "batches", "tables", "refreshes", "models"):
             self._session.execute(f"DELETE FROM _asterism.{table}")
+
+    def reported(self, report: str) -> datetime | None:
+        """The latest tick of a report that is done with; None where it has never been looked at."""
+        found = self._session.rows("SELECT max(tick) FROM _asterism.reports WHERE report = $1", [report])
+        tick: datetime | None = found[0][0]
+        return tick
+
+    def note_report(self, report: str, tick: datetime, recipients: Sequence[str] | None) -> None:
+        """Note that a report is done with up to a tick: sent to these, or, with None, first looked at then."""
+        sent_at = None if recipients is None else now()
+        self._session.execute(
+            "INSERT INTO _asterism.reports VALUES ($1, $2, CAST($3 AS TIMESTAMP), $4)",
+            [report, tick, sent_at, json.dumps(recipients or [])],
+        )
 
     def note_run(self, run: Run) -> None:
         """Note a step of work."""

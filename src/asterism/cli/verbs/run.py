@@ -16,7 +16,20 @@ from asterism.cli import show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.crew import Crew
 from asterism.cli.desk import PATIENCE, Desk, Progress, Work
-from asterism.cli.verbs import backfill, check, erase, pull, quarantine, query, refresh, simulate, status, verify, view
+from asterism.cli.verbs import (
+    backfill,
+    check,
+    erase,
+    pull,
+    quarantine,
+    query,
+    refresh,
+    report,
+    simulate,
+    status,
+    verify,
+    view,
+)
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine, load
@@ -32,6 +45,7 @@ BESIDE: Mapping[str, Work] = {
     "quarantine": quarantine.work,
     "query": query.work,
     "refresh": refresh.work,
+    "report": report.work,
     "status": status.work,
     "verify": verify.work,
     "view": view.work,
@@ -102,6 +116,8 @@ class _Run:
         self.saying = threading.Lock()
         self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
         self.stopping = threading.Event()
+        self.called: set[str] = set()
+        """Reports that triggers call for."""
         self.seen = _written(desk.project.root)
 
     def work(self) -> None:
@@ -169,18 +185,19 @@ class _Run:
         """Make due what records of trigger streams call for."""
         from asterism.run.trigger import called
 
-        for name in called(self.desk.project.platform.triggers, self.desk.wiring.log()):
+        platform = self.desk.project.platform
+        for name in called(platform.triggers, self.desk.wiring.log()):
             self.schedule.hasten(name)
+            self.called |= {each.name for each in platform.reports if name in {each.name, ""}}
         return False
 
     def reporter(self, name: str) -> Callable[[], bool]:
         """The work of sending one report."""
 
         def work() -> bool:
-            from asterism.cli.verbs import report
-
             with self.turns.turn():
-                sent = report.due(self.desk, name)
+                sent = report.due(self.desk, name, called=name in self.called)
+            self.called.discard(name)
             if sent:
                 self.say("reported", f"{name}: {sent}", report=name)
             return False
