@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ MOST_BOUND = 5_000
 """Values in one statement: SQLite binds 32,766 at most."""
 MOST_AHEAD = 64 << 20
 """Bytes of the file that is written ahead (-wal), which grows while somebody always reads; beyond, it is emptied."""
+MOST_REWRITTEN = 256 << 20
+"""Bytes of a file that is rewritten so that nothing is left of what was erased: a second or two, while writers wait."""
 _READERS_LEAVE, _READERS_MUST_LEAVE = 0.2, 5.0
 """Seconds to wait for readers, so that what is written ahead can be emptied: in passing, and where it must be."""
 
@@ -95,6 +98,17 @@ class Database:
                 if self._closed:
                     connection.close()
 
+    def rewrite(self) -> None:
+        """Leave nothing of what was deleted in a file of up to MOST_REWRITTEN bytes, or beside it.
+
+        SQLite overwrites what is deleted, but not the copies that it left in its pages when it moved a record (one in a
+        thousand, say). In a larger file those stay until the page is used again or freed.
+        """
+        with self._at_the_writer() as writer:
+            if self.path.stat().st_size + self._bytes_ahead() <= MOST_REWRITTEN:
+                writer.execute("VACUUM")
+        self.checkpoint()
+
     def checkpoint(self) -> None:
         """Bring what was written ahead into the file, and leave nothing of it behind. Waits for those who read now."""
         with self._at_the_writer():
@@ -124,10 +138,24 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead(connection)
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         connection.execute(f"PRAGMA journal_size_limit = {MOST_AHEAD}")
         return connection
+
+    @staticmethod
+    def _write_ahead(connection: sqlite3.Connection) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait here for another process that makes the file at the same moment.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     @contextmanager
     def _at_the_writer(self) -> Iterator[sqlite3.Connection]:

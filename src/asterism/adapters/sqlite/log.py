@@ -133,9 +133,9 @@ class SqliteLog:
         return dropped
 
     def erase(self, stream: str, ids: Collection[str]) -> int:
-        """See `Log.erase`. Nothing of their bytes is left in the file, or beside it."""
+        """See `Log.erase`. What is left of their bytes in the file: see `Database.rewrite`."""
         erased = sum([self._erase_some(stream, some) for some in _parts([*ids])])
-        self._database.checkpoint()
+        self._database.rewrite()
         return erased
 
     def close(self) -> None:
