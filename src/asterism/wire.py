@@ -19,6 +19,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 from zlib import crc32
 
+from asterism.declare.publish import Publication
 from asterism.declare.simulator import Simulator
 from asterism.declare.source import Amplitude, Pull
 from asterism.declare.stage import Stage
@@ -188,6 +189,18 @@ class Wiring:
         self._stack.callback(made.close)
         return made
 
+    def target(self, publication: Publication) -> Engine:
+        """A connection to where a publication goes. Raises EngineError, LockedError, UsageError for another scheme."""
+        scheme = urlsplit(publication.url).scheme
+        if scheme not in {*POSTGRES_SCHEMES, "embedded"}:
+            fact = f"nothing can be published to {scheme + ':' if scheme else 'a URL without a scheme'}"
+            raise UsageError(f"publication {publication.name}", fact, "Give postgresql://… or embedded:///folder.")
+        from asterism.adapters.postgres.engine import PostgresEngine
+
+        made = PostgresEngine(_patient(self._postgres(publication.url)))
+        self._stack.callback(made.close)
+        return made
+
     def _aside(self, source: str) -> Callable[[Iterable[Any]], None]:
         """Puts lines of a source that cannot be read into quarantine: once, however often they are met."""
 
@@ -214,6 +227,15 @@ class Wiring:
             self._stack.callback(server.close)
             self._servers[url] = server.url
         return self._servers[url]
+
+
+_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+"""What libpq is told unless the URL says otherwise: a host that has gone silent is given up after a minute."""
+
+
+def _patient(url: str) -> str:
+    missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
+    return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
 
 
 def duckdb_file(uri: str) -> Path | None:

@@ -49,11 +49,11 @@ class Desk:
         from asterism.run.streams import Streams
         from asterism.run.warehouse import Warehouse
 
-        stage, declared = self.project.stage, self.project.platform.streams
+        declared = self.project.platform.streams
         models = tuple(self.project.models.values())
         engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
         streams = Streams.of(declared, self.wiring.lines()) if declared else None
-        return _opened(Warehouse(engine, lake, parquet, models, processed=stage.processed, streams=streams))
+        return _opened(Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams))
 
     @property
     def streams(self) -> Streams:
@@ -85,7 +85,8 @@ class Desk:
             self.wiring.stage = project.stage
         elif "warehouse" in self.__dict__:
             models = tuple(project.models.values())
-            self.warehouse = _opened(replace(self.warehouse, models=models, _compiled=None))
+            landing = _lands(project)
+            self.warehouse = _opened(replace(self.warehouse, models=models, processed=landing, _compiled=None))
         self.project = project
 
     def source(self, pull: Pull) -> Source:
@@ -101,6 +102,11 @@ class Desk:
             if name not in known:
                 raise UsageError(name, "is not a source of this platform", suggestion(name, known))
         return [known[name] for name in names] if names else [*known.values()]
+
+
+def _lands(project: Project) -> bool:
+    """Whether models' change sets are landed: publications live on them, whatever the stage says."""
+    return project.stage.processed or bool(project.publications)
 
 
 def _opened(warehouse: Warehouse) -> Warehouse:

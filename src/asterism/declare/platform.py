@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints, overload
 from asterism.declare.cron import cron
 from asterism.declare.duration import duration
 from asterism.declare.endpoint import Endpoint, Sns
+from asterism.declare.publish import Publication
 from asterism.declare.report import Report
 from asterism.declare.simulator import Database, Simulator, Transaction
 from asterism.declare.source import Pull, Source
@@ -38,6 +39,7 @@ class Platform:
         self.views: tuple[View, ...] = ()
         self.triggers: tuple[Trigger, ...] = ()
         self.reports: tuple[Report, ...] = ()
+        self.publications: tuple[Publication, ...] = ()
         self.simulators: tuple[Simulator | EventSimulator, ...] = ()
 
     def pull(
@@ -142,6 +144,18 @@ class Platform:
         report = Report(name, tuple(queries), tuple(to), cron(at), subject or f"{name} of {{day}}")
         self.reports = (*self.reports, report)
         return report
+
+    def publish(self, models: Sequence[str], *, to: str, schema: str, name: str | None = None) -> Publication:
+        """Carry `models` onward into `schema` of the PostgreSQL at the URL `to`: each refresh once, in order and whole.
+
+        An empty `to`, as of `${URL:-}`, is for stages that do not publish. `name` is the schema's unless given. Raises
+        ValueError where it is taken.
+        """
+        publication = Publication(name or schema, tuple(models), to, schema)
+        if any(other.name == publication.name for other in self.publications):
+            raise ValueError(f"two publications are called {publication.name!r}: give each a name of its own")
+        self.publications = (*self.publications, publication)
+        return publication
 
     @overload
     def simulator(self, target: Pull, *, prepare: Prepare | None = None) -> Callable[[Live], Live]: ...

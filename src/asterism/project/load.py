@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from asterism.declare.model import Model, Query
 from asterism.declare.platform import Platform
+from asterism.declare.publish import Publication
 from asterism.declare.simulator import Simulator
 from asterism.declare.source import Pull
 from asterism.declare.stage import Stage
@@ -50,6 +51,11 @@ class Project:
         return self.platform.pulls
 
     @property
+    def publications(self) -> tuple[Publication, ...]:
+        """What this stage publishes."""
+        return tuple(each for each in self.platform.publications if each.url)
+
+    @property
     def simulators(self) -> tuple[Simulator, ...]:
         """The simulators of pulled databases."""
         return tuple(each for each in self.platform.simulators if isinstance(each, Simulator))
@@ -86,7 +92,7 @@ def examine(
     queries, query_problems = _files(root, "queries", headers.query)
     problems += [*model_problems, *_references(root, models), *query_problems]
     if platform is not None:
-        problems += [*_schemas(root, platform), *_homes(models, platform)]
+        problems += [*_schemas(root, platform), *_homes(models, platform), *_publications(root, models, platform)]
     if platform is None or chosen is None:
         return None, problems
     resolver = Resolver(root, chosen.variables, lambda mark: _place(root, mark))
@@ -158,6 +164,27 @@ def _homes(models: dict[str, Model], platform: Platform) -> list[Problem]:
         for model in models.values()
         if "." in model.name and model.name.partition(".")[0] in taken
     ]
+
+
+def _publications(root: Path, models: dict[str, Model], platform: Platform) -> list[Problem]:
+    problems = []
+    for each in platform.publications:
+        taken: dict[str, str] = {}
+        for name in each.models:
+            line = line_of(root / PLATFORM_FILE, f'"{name}"')
+            where = f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE
+            if name not in models and not (root / "models" / f"{name}.sql").exists():
+                problems.append(Problem(where, f"{name!r} is published, and is no model", suggestion(name, models)))
+            elif other := taken.get(each.table(name)):
+                fact = f"{other} and {name} would be published as one table, {each.table(name)}"
+                problems.append(Problem(where, fact, "Publish one of them under another schema."))
+            taken[each.table(name)] = name
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", each.schema) or each.schema in RESERVED_SCHEMAS - {"public", "main"}:
+            line = line_of(root / PLATFORM_FILE, f'"{each.schema}"')
+            remedy = "Use lower-case letters, digits and _, and none of _asterism, information_schema, pg_catalog."
+            fact = f"models cannot be published into the schema {each.schema!r}"
+            problems.append(Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, fact, remedy))
+    return problems
 
 
 def _place(root: Path, mark: str) -> str:

@@ -1,4 +1,4 @@
-"""Variables in what `platform.py` declares: sources, endpoints and reports, as they stand in one stage."""
+"""Variables in what `platform.py` declares: sources, endpoints, reports, publications, as they stand in one stage."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Resolver:
         resolved.pulls = tuple(replace(each, source=self.texts(each.source)) for each in declared.pulls)
         resolved.endpoints = tuple(replace(each, service=self.texts(each.service)) for each in declared.endpoints)
         resolved.reports = tuple(self.texts(each) for each in declared.reports)
+        resolved.publications = tuple(self.texts(each) for each in declared.publications)
         resolved.simulators = tuple(
             replace(each, source=self.texts(each.source)) if isinstance(each, Simulator) else each
             for each in declared.simulators

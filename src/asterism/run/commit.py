@@ -13,8 +13,8 @@ from asterism.declare.table import Column, Table
 from asterism.errors import EngineError, LockedError, SourceError
 from asterism.plan.scope import Delta
 from asterism.run.apply import Applied, Target, Within, apply
-from asterism.run.land import LandedTable, Landing, Manifest
-from asterism.run.ledger import Position
+from asterism.run.land import LandedTable, Landing, Manifest, ProcessedNote, processed_key
+from asterism.run.ledger import Position, RefreshNote
 from asterism.run.refresh import Broken, Refresh, Refreshed
 from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
@@ -133,15 +133,15 @@ def _refresh(
 def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
     """Land the models' change sets and note the refresh."""
     seq, _ = warehouse.ledger.begin_refresh(work.moment)
-    warehouse.ledger.end_refresh(seq, work.moment)
+    noted = warehouse.ledger.end_refresh(seq, work.moment)
     if warehouse.processed:
-        _process(warehouse, work, seq)
+        _process(warehouse, work, noted)
     stuck = warehouse.ledger.held()
     stuck += tuple((name, reason) for name, (_, reason) in warehouse.unplanned(work.compiled).items())
     return Committed(tuple(work.report), stuck, done.removed, done.added, (*done.notices, *work.notices), work.moment)
 
 
-def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:
+def _process(warehouse: Warehouse, work: Refresh, noted: RefreshNote) -> None:
     """Write each visible model's change set to the processed zone, under a name that a retry overwrites."""
     landing, objects = Landing(warehouse.lake, warehouse.parquet), []
     for plan in work.compiled.plans:
@@ -154,11 +154,14 @@ def _process(warehouse: Warehouse, work: Refresh, seq: int) -> None:
             f"SELECT {names}, 'before' AS change FROM {quote(delta.before)} UNION ALL "
             f"SELECT {names}, 'after' AS change FROM {quote(delta.after)}"
         )
-        key = f"processed/{plan.table.name}/{work.moment:%Y/%m/%d}/{seq:012d}.parquet"
+        key = f"processed/{plan.table.name}/{work.moment:%Y/%m/%d}/{noted.seq:012d}.parquet"
         if landing.put(key, (*columns, Column("change", "VARCHAR")), stream):
             objects.append(key)
-    note = {"seq": seq, "moment": work.moment.isoformat(), "objects": objects}
-    warehouse.lake.put(f"processed/_manifests/{seq:012d}.json", msgspec.json.encode(note))
+    whole = tuple(sorted(work.totals & {plan.table.name for plan in work.compiled.plans if plan.model is not None}))
+    note = ProcessedNote(
+        seq=noted.seq, moment=noted.moment, committed_at=noted.committed_at, whole=whole, objects=tuple(objects)
+    )
+    warehouse.lake.put(processed_key(noted.seq), msgspec.json.encode(note))
 
 
 def stand(warehouse: Warehouse, source: str, tables: Iterable[Table]) -> None:

@@ -65,6 +65,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tables: list[LandedTable]
 
 
+class ProcessedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a refresh landed of the models' change sets. It counts if the ledger has its number at that time."""
+
+    seq: int
+    moment: datetime
+    committed_at: datetime | None = None
+    whole: tuple[str, ...] = ()
+    """Tables that changed beyond what their change sets say: made anew, or given other columns."""
+    objects: tuple[str, ...] = ()
+
+
+def processed_key(seq: int) -> str:
+    """Where the note of a refresh lies."""
+    return f"processed/_manifests/{seq:012d}.json"
+
+
 def manifest_key(source: str, seq: int) -> str:
     """Where a manifest lies."""
     return f"raw/{source}/_manifests/{seq:012d}.json"

@@ -46,6 +46,15 @@ class ModelState:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshNote:
+    """A refresh. Number and time of the commit together tell it from every other, of another history too."""
+
+    seq: int
+    moment: datetime
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One step of work, for people to read."""
 
@@ -143,9 +152,21 @@ class Ledger:
         moment = not_before if last is None else max(not_before, last + timedelta(microseconds=1))
         return seq + 1, moment
 
-    def end_refresh(self, seq: int, moment: datetime) -> None:
+    def end_refresh(self, seq: int, moment: datetime) -> RefreshNote:
         """Note a refresh that is about to commit."""
-        self._session.execute("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", [seq, moment, now()])
+        noted = RefreshNote(seq, moment, now())
+        values = [seq, moment, noted.committed_at]
+        self._session.execute("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", values)
+        return noted
+
+    def refreshes(self, since: int, limit: int) -> tuple[RefreshNote, ...]:
+        """The latest refreshes from number `since` on, at most `limit`, in order."""
+        found = self._session.rows(
+            "SELECT seq, moment, committed_at FROM _asterism.refreshes WHERE seq >= $1 "
+            f"ORDER BY seq DESC LIMIT {int(limit)}",
+            [since],
+        )
+        return tuple(RefreshNote(*row) for row in reversed(found))
 
     def last_refresh(self) -> datetime | None:
         """The moment of the latest refresh."""
