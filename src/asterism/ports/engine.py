@@ -57,6 +57,13 @@ class Engine(Protocol):
         """The columns of a table or view, types in DuckDB's names; empty where there is no such table."""
         ...
 
+    def scrub(self) -> None:
+        """Write what is stored anew, so that files hold no bytes of deleted rows. Outside of `transaction`.
+
+        Takes as long as copying it. A server whose files are not ours (PostgreSQL) does nothing: it has its own upkeep.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the connection. Repeating it does nothing."""
         ...

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-import msgspec
 from sqlglot import exp
 
 from asterism.declare.stream import Stream, Transform
@@ -16,14 +16,14 @@ from asterism.ports.log import Log
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.ledger import now
 from asterism.run.quarantine import STREAM as QUARANTINE
-from asterism.run.records import ID, Envelope
-from asterism.run.remove import remove
+from asterism.run.records import ID
+from asterism.run.remove import remove, remove_landed
+from asterism.run.review import drop
 from asterism.run.session import quote
-from asterism.run.streams import SOURCE, Streams
+from asterism.run.streams import Streams
 from asterism.run.warehouse import Progress, Warehouse, silent
 
 _PARTS = frozenset({"expressions", "from_", "where"})
-_ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 @dataclass
@@ -57,18 +57,28 @@ class Eraser:
         What a transform made of a record goes with it, and so does the record that one was made from. Raises UsageError
         for what is no condition.
         """
-        return self._erase(stream, _condition(stream, condition))
+        done = self._erase(stream, _condition(stream, condition))
+        if done.records:
+            self._warehouse.engine.scrub()
+        return done
 
     def expired(self) -> Erased:
-        """Erase what streams have kept longer than their `keep`."""
+        """Erase what streams have kept longer than their `keep`, and what was set aside of them as long ago."""
         done = Erased()
         for shape in self._streams.shapes.values():
             if shape.stream.keep is not None and shape.table.name in self._warehouse.raw_tables():
-                before = (now() - shape.stream.keep).isoformat(sep=" ")
-                found = self._erase(shape.stream, f"_received_at < TIMESTAMP '{before}'")
+                before = now() - shape.stream.keep
+                found = self._erase(shape.stream, f"_received_at < TIMESTAMP '{before.isoformat(sep=' ')}'")
                 done.records |= {name: done.records.get(name, 0) + n for name, n in found.records.items()}
                 done.notices += found.notices
+                self._let_go(self._set_aside_before(shape.stream, before))
         return done
+
+    def _set_aside_before(self, stream: Stream, before: datetime) -> set[str]:
+        if QUARANTINE.table not in self._warehouse.raw_tables():
+            return set()
+        sql = f"SELECT {ID} FROM {quote(QUARANTINE.table)} WHERE stream = $1 AND _received_at < $2"
+        return {row[0] for row in self._warehouse.session.rows(sql, [stream.name, before])}
 
     def _erase(self, stream: Stream, condition: str) -> Erased:
         ids = self._kin(stream, self._found(stream, condition))
@@ -77,7 +87,7 @@ class Eraser:
             if each:
                 self._progress(f"erasing from {name}", 0, len(each))
                 self._log.erase(name, each)
-                self._from_landing(name, each)
+                remove_landed(self._warehouse, self._streams, name, each)
         self._from_quarantine({each for group in ids.values() for each in group})
         for name, each in ids.items():
             shape = next(s for s in self._streams.shapes.values() if s.stream.name == name)
@@ -115,36 +125,23 @@ class Eraser:
         rows = self._warehouse.session.rows(f"SELECT {ID} FROM {table} WHERE starts_with({ID}, $1)", [prefix])
         return {row[0] for row in rows if _origin(transform, row[0]) in ids}
 
-    def _from_landing(self, name: str, gone: Collection[str]) -> None:
-        """Write landed objects anew without the lines that are to go; the processed zone's copies go altogether."""
-        lake, lines = self._warehouse.lake, self._streams.lines
-        for key in list(lake.list(f"raw/{SOURCE}/{name}/")):
-            if not key.endswith(".ndjson.zst"):
-                continue
-            text = lines.unpack(lake.get(key))
-            envelopes = _ENVELOPES.decode_lines(text)
-            kept = [line for line, each in zip(text.split(b"\n"), envelopes, strict=False) if each.id not in gone]
-            if len(kept) < len(envelopes):
-                lake.put(key, lines.pack(b"\n".join(kept)))
-
     def _from_quarantine(self, ids: set[str]) -> None:
         """What was set aside of these records goes too."""
         if QUARANTINE.table not in self._warehouse.raw_tables() or not ids:
             return
         rows = self._warehouse.session.rows(f"SELECT {ID}, record_id FROM {quote(QUARANTINE.table)}")
-        items = {item for item, record in rows if record in ids}
-        if items:
-            self._log.erase(QUARANTINE.name, items)
-            self._from_landing(QUARANTINE.name, items)
-            shape = self._streams.shapes[QUARANTINE.table]
-            for some in _parts(sorted(items), 1000):
-                listed = ", ".join(f"${place}" for place in range(1, len(some) + 1))
-                remove(self._warehouse, shape, f"{ID} IN ({listed})", some)
+        self._let_go({item for item, record in rows if record in ids})
+
+    def _let_go(self, items: Collection[str]) -> None:
+        """Erase items of the quarantine."""
+        for some in _parts(sorted(items), 1000):
+            drop(self._warehouse, self._streams, self._log, some)
 
     def _outlasting(self) -> list[str]:
         """Where a copy may outlast the erasure, in words; the processed zone is emptied of what may hold one."""
         for model in self._warehouse.models:
             self._warehouse.lake.delete(f"processed/{model.name}/")
+        self._warehouse.lake.delete("processed/_manifests/")
         return [
             f"{model.name} keeps versions, closed ones too: `asterism rebuild` makes it without what was erased"
             for model in self._warehouse.models

@@ -1,17 +1,21 @@
-"""Removing rows of a stream's table, as a batch of deletions: models follow, and a rebuild repeats it."""
+"""Removing records: from the landing zone, and from tables as a batch of deletions, which models follow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from asterism.run.commit import Committed, commit
 from asterism.run.land import LandedTable, Landing, Manifest
 from asterism.run.ledger import Position, now
-from asterism.run.records import ID, Shape
+from asterism.run.records import ID, Envelope, Shape
 from asterism.run.session import quote
-from asterism.run.streams import SOURCE
+from asterism.run.streams import SOURCE, Streams
 from asterism.run.warehouse import Warehouse
+
+_ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[Any] = ()) -> Committed:
@@ -38,6 +42,19 @@ def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[
         deletions=deletions,
     )
     return commit_batch(warehouse, position, position.cursor, [landed])
+
+
+def remove_landed(warehouse: Warehouse, streams: Streams, name: str, gone: Collection[str]) -> None:
+    """Write a stream's landed objects anew without the records of these ids. Raises LakeError."""
+    lake, lines = warehouse.lake, streams.lines
+    for key in list(lake.list(f"raw/{SOURCE}/{name}/")):
+        if not key.endswith(".ndjson.zst"):
+            continue
+        text = lines.unpack(lake.get(key))
+        envelopes = _ENVELOPES.decode_lines(text)
+        kept = [line for line, each in zip(text.split(b"\n"), envelopes, strict=False) if each.id not in gone]
+        if len(kept) < len(envelopes):
+            lake.put(key, lines.pack(b"\n".join(kept)))
 
 
 def commit_batch(

@@ -13,7 +13,7 @@ from asterism.ports.log import Entry, Log, Logged
 from asterism.run.consume import take_lines
 from asterism.run.quarantine import STREAM, Quarantined
 from asterism.run.records import Shape
-from asterism.run.remove import remove
+from asterism.run.remove import remove, remove_landed
 from asterism.run.session import quote
 from asterism.run.streams import TABLE, Streams
 from asterism.run.transform import TransformWorker
@@ -88,7 +88,7 @@ class Review:
 
     def drop(self, identifiers: list[str]) -> int:
         """Let items go for good; answer how many there were."""
-        return remove(self._warehouse, Shape(STREAM), _one_of(identifiers), identifiers).removed if identifiers else 0
+        return drop(self._warehouse, self._streams, self._log, identifiers)
 
     def _again(self, item: Item) -> Entry | None:
         """Let an item try again where it was refused: its other readers have had it. At the door, answer its entry."""
@@ -143,6 +143,18 @@ class Review:
             return []
         rows = self._warehouse.session.rows(f"SELECT {_COLUMNS} FROM {quote(STREAM.table)} {rest}", values)
         return [Item(*row) for row in rows]
+
+
+def drop(warehouse: Warehouse, streams: Streams, log: Log, identifiers: Sequence[str]) -> int:
+    """Let items of the quarantine go for good, from log, landing zone and table; answer how many the table had.
+
+    The table is the last, so that dying anywhere leaves what can be dropped again.
+    """
+    if not identifiers:
+        return 0
+    log.erase(STREAM.name, identifiers)
+    remove_landed(warehouse, streams, STREAM.name, frozenset(identifiers))
+    return remove(warehouse, Shape(STREAM), _one_of(identifiers), identifiers).removed
 
 
 def _one_of(identifiers: Sequence[str]) -> str:

@@ -29,14 +29,19 @@ class DuckDBEngine:
 
     def __init__(self, path: Path | None = None, *, memory_limit: str | None = None) -> None:
         self._name = str(path) if path else "the warehouse in memory"
-        self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(":memory:")
+        self._path, self._memory_limit = path, memory_limit
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connect()
+
+    def _connect(self) -> None:
+        self._connection = duckdb.connect(":memory:")
         self._connection.execute(
             "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '64MB'"
         )
-        if memory_limit:
-            self._connection.execute("SET memory_limit = $1", [memory_limit])
-        if path is not None:
-            self._attach(path)
+        if self._memory_limit:
+            self._connection.execute("SET memory_limit = $1", [self._memory_limit])
+        if self._path is not None:
+            self._attach(self._path)
         # No statement here ever needs a file, the network or a Python variable, so none may: batches come as streams.
         self._run(
             "SET python_enable_replacements = false; SET enable_external_access = false; SET lock_configuration = true"
@@ -134,6 +139,27 @@ class DuckDBEngine:
         )
         return tuple(Column(name, kind, bool(nullable), comment) for name, kind, nullable, comment in found)
 
+    def scrub(self) -> None:
+        """See `Engine.scrub`. DuckDB leaves deleted rows in free blocks and in its log: only a copy is without them.
+
+        The copy takes the file's place at once, so that dying anywhere leaves a whole one.
+        """
+        if self._path is None:
+            return
+        self._run(f"CHECKPOINT {_CATALOG}")
+        self.close()
+        fresh = self._path.with_name(f"{self._path.name}.fresh")
+        try:
+            _copy(self._path, fresh)
+            fresh.replace(self._path)
+        except (duckdb.Error, OSError) as error:
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            remedy = "Free some disk space and repeat: the file is as it was."
+            raise EngineError(self._name, _first_line(error), remedy, unavailable=True) from error
+        finally:
+            self._connect()
+
     def close(self) -> None:
         """See `Engine.close`."""
         if self._connection is not None:
@@ -154,6 +180,16 @@ class DuckDBEngine:
         if self._connection is None:
             raise EngineError(self._name, "the connection is closed")
         return self._connection
+
+
+def _copy(stale: Path, fresh: Path) -> None:
+    fresh.unlink(missing_ok=True)
+    if stale.with_name(f"{stale.name}.wal").exists():
+        raise OSError("its log has not been emptied into it")  # and would be taken for the copy's
+    with duckdb.connect(":memory:") as copier:
+        copier.execute("SET preserve_insertion_order = false")
+        copier.execute(f"ATTACH {_literal(str(stale))} AS stale (READ_ONLY)")
+        copier.execute(f"ATTACH {_literal(str(fresh))} AS fresh; COPY FROM DATABASE stale TO fresh")
 
 
 def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:

@@ -177,6 +177,9 @@ class PostgresEngine:
         )
         return tuple(Column(name, _named(kind), bool(nullable), comment) for name, kind, nullable, comment in found)
 
+    def scrub(self) -> None:
+        """See `Engine.scrub`."""
+
     def close(self) -> None:
         """See `Engine.close`."""
         self._closed = True
