@@ -14,6 +14,8 @@ from asterism.errors import AsterismError
 
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
+_GLANCE = 0.0005
+"""Seconds between two attempts to write beside another process."""
 MOST_BOUND = 5_000
 """Values in one statement: SQLite binds 32,766 at most."""
 MOST_AHEAD = 64 << 20
@@ -56,6 +58,7 @@ class Database:
             self._writer = self._open()
             try:
                 self._writer.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
+                self._writer.execute("PRAGMA busy_timeout = 0")  # see `patiently`
             except BaseException:
                 self._writer.close()
                 raise
@@ -106,7 +109,7 @@ class Database:
         """
         with self._at_the_writer() as writer:
             if self.path.stat().st_size + self._bytes_ahead() <= MOST_REWRITTEN:
-                writer.execute("VACUUM")
+                patiently(writer, "VACUUM")
         self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -138,24 +141,10 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        self._write_ahead(connection)
+        patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         connection.execute(f"PRAGMA journal_size_limit = {MOST_AHEAD}")
         return connection
-
-    @staticmethod
-    def _write_ahead(connection: sqlite3.Connection) -> None:
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                # SQLite does not wait here for another process that makes the file at the same moment.
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
 
     @contextmanager
     def _at_the_writer(self) -> Iterator[sqlite3.Connection]:
@@ -183,14 +172,14 @@ class Database:
         try:
             ((busy, *_),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
-            self._writer.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+            self._writer.execute("PRAGMA busy_timeout = 0")
         return not busy
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
     """Commit at a clean end, roll back otherwise."""
-    connection.execute(begin)
+    patiently(connection, begin)
     try:
         yield connection
         connection.execute("COMMIT")
@@ -198,3 +187,21 @@ def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.
         if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
+
+
+def patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Carry out what other processes may be in the way of.
+
+    SQLite's own waiting sleeps ever longer, up to 0.1 s, and not at all where others make the file: beside a process
+    that writes all the time, one would wait for seconds.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_GLANCE)
+        else:
+            return
