@@ -21,7 +21,7 @@ from zlib import crc32
 
 from asterism.declare.publish import Publication
 from asterism.declare.simulator import Simulator
-from asterism.declare.source import Amplitude, Pull
+from asterism.declare.source import Amplitude, Files, Pull
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.ports.engine import Engine
@@ -161,6 +161,8 @@ class Wiring:
             from asterism.adapters.amplitude.source import AmplitudeSource
 
             made = AmplitudeSource(pull.source, pull.into, self.lake(), self.lines(), self._aside(pull.into))
+        elif isinstance(pull.source, Files):
+            made = self._files(pull.source, pull.into)
         elif scheme in {*POSTGRES_SCHEMES, "embedded"}:
             from asterism.adapters.postgres.source import PostgresSource
 
@@ -199,6 +201,16 @@ class Wiring:
 
         made = PostgresEngine(_patient(self._postgres(publication.url)))
         self._stack.callback(made.close)
+        return made
+
+    def _files(self, declared: Files, into: str) -> Source:
+        from asterism.adapters.files.source import FilesSource
+        from asterism.adapters.files.store import SCHEMES
+
+        scheme = urlsplit(declared.url).scheme
+        if scheme in SCHEMES:
+            return FilesSource(declared, into, self.lake(), self.lines(), self.parquet(), self._aside(into))
+        made: Source = _outside("source", scheme, f"the source {into}", SCHEMES)(declared, declared.url, into)
         return made
 
     def _aside(self, source: str) -> Callable[[Iterable[Any]], None]:

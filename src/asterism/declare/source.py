@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from asterism.declare.record import Record  # msgspec, which `--help` does not wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,38 @@ class Amplitude:
     url: str = "https://amplitude.com/api/2/export"
 
 
-Source = Postgres | Amplitude
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Objects of a store: a folder, `s3://bucket/prefix` (and what speaks S3), `gs://bucket/prefix`.
+
+    Each version of each object that `pattern` matches is read once, into the table `table`: lines of JSON, CSV with a
+    header, or Parquet, plain or packed by gzip, zstd or lzop, which their first bytes tell. `**/` in the pattern is any
+    folders, `*` stays within a name.
+
+    Columns are the fields of `record`, those of a Record within it as `outer_inner`; without one they are inferred from
+    the first objects, and then held. A field that no column takes stays in `_extra`, or becomes a column where `evolve`
+    says so. A line that cannot be stored, as one whose type has changed, goes to quarantine with object, line and
+    reason, and the rest goes on.
+
+    `_object` and `_line` tell where a row came from, and identify it unless `key` names columns: then of several rows
+    with one key the one that was read last stands. An object that was replaced replaces its rows, and those of lines
+    that it no longer has go, unless there is a key. One that was removed leaves its rows.
+
+    Delivery: at least once from the store, exactly once in the warehouse.
+    """
+
+    url: str
+    pattern: str = "**/*"
+    table: str = "records"
+    record: type[Record] | None = None
+    key: tuple[str, ...] | list[str] = ()
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    evolve: Literal["extra", "columns"] = "extra"
+    chunk_rows: int = 250_000
+    """Lines a chunk of a load; bounds temporary files."""
+
+
+Source = Postgres | Amplitude | Files
 
 
 @dataclass(frozen=True, slots=True)

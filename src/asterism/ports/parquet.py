@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -19,4 +20,15 @@ class Parquet(Protocol):
 
     def read(self, paths: Sequence[Path], columns: Sequence[str] = ()) -> ArrowStream:
         """Stream files of one shape, all columns or some; a column that an older file lacks is NULL."""
+        ...
+
+    def describe(self, path: Path) -> tuple[tuple[Column, ...], int]:
+        """The columns of a file, and how many rows it has. Raises LakeError for what is no Parquet."""
+        ...
+
+    def select(self, files: Sequence[Path], query: str) -> AbstractContextManager[ArrowStream]:
+        """The rows of a SELECT, in DuckDB's dialect, over the tables `file_0`, `file_1` …, one a file.
+
+        Each has its file's columns and `file_row_number`, from 0. As `Lines.select` otherwise.
+        """
         ...

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from asterism.adapters.duckdb.frugal import FrugalStream
 from asterism.adapters.duckdb.memory import in_memory
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
@@ -54,6 +56,30 @@ class DuckDBParquet:
             raise LakeError(
                 str(paths[0]), str(error).strip().split("\n\n")[0], "The object is damaged: restore it, or pull afresh."
             ) from error
+
+    def describe(self, path: Path) -> tuple[tuple[Column, ...], int]:
+        """See `Parquet.describe`."""
+        file = f"'{_escape(path)}'"
+        try:
+            found = self._connection.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()
+            counted = self._connection.execute(f"SELECT count(*) FROM read_parquet({file})").fetchone()
+        except duckdb.Error as error:
+            fact = f"it is no Parquet: {str(error).strip().splitlines()[0]}"
+            raise LakeError(str(path), fact, "Restore the object.") from error
+        return tuple(Column(name, kind) for name, kind, *_ in found), int(counted[0]) if counted else 0
+
+    @contextmanager
+    def select(self, files: Sequence[Path], query: str) -> Iterator[ArrowStream]:
+        """See `Parquet.select`."""
+        tables = ", ".join(
+            f"file_{number} AS NOT MATERIALIZED (SELECT * FROM read_parquet('{_escape(file)}', file_row_number = true))"
+            for number, file in enumerate(files)
+        )
+        stream = FrugalStream(f"WITH {tables} SELECT * FROM ({query})", files[0].parent)
+        try:
+            yield stream
+        finally:
+            stream.close()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,0 +1,88 @@
+"""Parquet objects: their columns against those that are held, and a chunk of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from asterism.adapters.files.chunk import EXTRA, LINE, OBJECT
+from asterism.adapters.files.schema import quoted
+from asterism.declare.table import Column
+from asterism.ports.arrow import ArrowStream
+from asterism.ports.parquet import Parquet
+
+_WIDER = {
+    "TINYINT": 1, "SMALLINT": 2, "INTEGER": 3, "BIGINT": 4, "HUGEINT": 5,
+}  # fmt: skip
+
+
+class Part(NamedTuple):
+    """Rows of a file, `first` counted from 0, to just before `end`."""
+
+    member: str
+    path: Path
+    columns: tuple[Column, ...]
+    first: int
+    end: int
+
+
+def misfit(given: Sequence[Column], held: Sequence[Column], key: Sequence[str]) -> str:
+    """Why a file's columns cannot go into those that are held; empty where they can."""
+    types = {column.name: column.type for column in held}
+    names = {column.name for column in given}
+    if absent := [name for name in key if name not in names]:
+        return f"it has no column {', '.join(absent)}, which is its key"
+    for column in given:
+        wanted = types.get(column.name, column.type)
+        if column.type != wanted and not _WIDER.get(column.type, 9) < _WIDER.get(wanted, 0):
+            return f"its column {column.name} is {column.type}, and was {wanted}"
+    return ""
+
+
+class RowChunk:
+    """Rows of Parquet files that lie on the local disk."""
+
+    def __init__(self, reader: Parquet, key: Sequence[str]) -> None:
+        self._reader = reader
+        self._key = tuple(key)
+        self._parts: list[Part] = []
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return sum(part.end - part.first for part in self._parts)
+
+    def add(self, part: Part) -> None:
+        """Take rows in."""
+        self._parts.append(part)
+
+    def select(self, columns: Sequence[Column]) -> AbstractContextManager[ArrowStream]:
+        """The rows, as these columns; of several with one key, the one that came last."""
+        selects = [self._select(number, part, columns) for number, part in enumerate(self._parts)]
+        query = " UNION ALL ".join(selects)
+        if self._key:
+            key = ", ".join(map(quoted, self._key))
+            order = f"ORDER BY _part DESC, {LINE} DESC"
+            query = f"SELECT * FROM ({query}) QUALIFY row_number() OVER (PARTITION BY {key} {order}) = 1"
+        return self._reader.select([part.path for part in self._parts], f"SELECT * EXCLUDE (_part) FROM ({query})")
+
+    def _select(self, number: int, part: Part, columns: Sequence[Column]) -> str:
+        given = {column.name for column in part.columns}
+        values = "".join(
+            f"{quoted(c.name) if c.name in given else 'NULL'}::{c.type} AS {quoted(c.name)}, " for c in columns
+        )
+        beyond = [name for name in given if name not in {column.name for column in columns}]
+        extra = ", ".join(f"{_text(name)}, {quoted(name)}" for name in sorted(beyond))
+        missing = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._key)
+        return (
+            f"SELECT {_text(part.member)} AS {OBJECT}, file_row_number + 1 AS {LINE}, {values}"
+            f"{f'json_object({extra})' if extra else 'NULL::JSON'} AS {EXTRA}, {number} AS _part FROM file_{number} "
+            f"WHERE file_row_number >= {part.first} AND file_row_number < {part.end}"
+            f"{f' AND {missing}' if missing else ''}"
+        )
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,212 @@
+"""Objects of a store as a source: each version of each object is read once."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from asterism.adapters.files.chunk import all_lines, table
+from asterism.adapters.files.journal import Journal, Objects, Seen
+from asterism.adapters.files.lines import Unreadable
+from asterism.adapters.files.reading import Read, Reading, RowReading, SetAside, TextReading, Tools
+from asterism.adapters.files.schema import Field, inferred_field
+from asterism.adapters.files.store import Item, Store
+from asterism.declare.source import Files
+from asterism.declare.table import Table
+from asterism.errors import SourceError
+from asterism.ports.lake import Lake
+from asterism.ports.lines import Lines
+from asterism.ports.parquet import Parquet
+from asterism.ports.source import Answer, Batch, Cursor
+
+_LITTLE = 1 << 20
+"""Bytes of objects that end a load by themselves: so little may be read ahead in vain."""
+_GUESS = 100
+"""Bytes of an object a row, before any has been read."""
+
+
+_SAMPLE = 1000
+"""Lines from which a description is made."""
+_At = tuple[str, str, int]
+"""An object that has been read in part: key, version, lines."""
+
+
+class _Done(NamedTuple):
+    """What came of reading: the objects that were read to their end, the one that was not, and bytes of the former."""
+
+    done: Objects
+    at: _At | None
+    size: int
+    whole: bool
+    """Whether nothing is left."""
+
+
+class _Position(msgspec.Struct, omit_defaults=True):
+    """What the cursor holds."""
+
+    journal: list[str] = []
+    at: _At | None = None
+    loading: bool = False
+    shrunk: bool = False
+    """Whether some object has lost lines whose rows are still there."""
+    columns: list[tuple[str, str]] = []
+    """Columns that were inferred, and their types."""
+
+
+class FilesSource:
+    """Implements `Source`: the objects of `declared`, as one table of the schema `into`.
+
+    An object is known by its key and etag, and found by listing; what has been read is noted in `lake`, beside the
+    batches. `set_aside` is told of lines that cannot be stored. A chunk passes through temporary files, never through
+    memory as a whole. An object that was removed leaves its rows; one that was replaced replaces them.
+    """
+
+    def __init__(
+        self,
+        declared: Files,
+        into: str,
+        lake: Lake,
+        lines: Lines,
+        parquet: Parquet,
+        set_aside: SetAside,
+        *,
+        store: Store | None = None,
+    ) -> None:
+        self._declared = declared
+        self._into = into
+        self._lines = lines
+        self._set_aside = set_aside
+        self._journal = Journal(lake, into)
+        self._store = store or Store(declared.url, declared.pattern, into)
+        self._parquet = parquet
+        self._left: Reading | None = None
+        """What read the last chunk: the next one goes on with the object that it has open."""
+        self._weight: float | None = None
+        """Bytes of an object a line, as far as they have been read."""
+
+    def describe(self) -> tuple[Table, ...]:
+        """The table, with columns as they are declared, or as the first objects have them."""
+        with tempfile.TemporaryDirectory(prefix="asterism-") as folder:
+            reading = self._reading(Path(folder), (), _forget)
+            for item in () if reading.columns else self._store.items():
+                reading.take(item, 0, _SAMPLE)
+                if reading.columns:
+                    break
+            reading.close()
+        if not reading.columns:
+            fact = f"{self._declared.url} has no object to learn columns from"
+            raise SourceError(self._into, fact, "Declare a record, or put an object there first.")
+        return (self._table(reading),)
+
+    @contextmanager
+    def pull(self, cursor: Cursor, *, reconcile: bool = False) -> Iterator[Answer]:  # noqa: ARG002 - of the port
+        """New and changed objects, the oldest first, and no more than a chunk: see the port."""
+        position = msgspec.convert(cursor, _Position)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        seen = self._journal.objects(position.journal)
+        pending = self._pending(seen, position)
+        with tempfile.TemporaryDirectory(prefix="asterism-") as name, ExitStack() as stack:
+            columns = [inferred_field(*each) for each in position.columns]
+            reading = self._reading(Path(name), columns, self._set_aside)
+            reading.go_on_with(self._left)
+            self._left = reading
+            read = self._read(reading, pending, position.at)
+            is_load = position.loading or not cursor
+            complete = read.whole and not (is_load and read.size > _LITTLE)
+            shrunk = position.shrunk or (not self._declared.key and _has_shrunk(seen, position.at, read.done))
+            following = _Position(
+                journal=self._journal.add(position.journal, read.done),
+                at=read.at,
+                loading=not complete,
+                shrunk=shrunk and not complete,
+                columns=[(each.name, each.type) for each in reading.inferred],
+            )
+            # Rows of lines that are no more go when all objects have been read, by what is known of the others.
+            known = seen | read.done if shrunk and complete else None
+            batches = self._batches(reading, Path(name), known, stack)
+            yield Answer(now, batches, msgspec.to_builtins(following), complete)
+
+    @contextmanager
+    def everything(self) -> Iterator[Answer]:
+        """Every object there is now. They pass through temporary files, which hold all of them."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        with tempfile.TemporaryDirectory(prefix="asterism-") as name, ExitStack() as stack:
+            reading = self._reading(Path(name), (), _forget)
+            stack.callback(reading.close)
+            for item in self._store.items():
+                reading.take(item, 0, sys.maxsize)
+            yield Answer(now, self._batches(reading, Path(name), None, stack), {}, complete=True)
+
+    def estimate(self, cursor: Cursor) -> int | None:
+        """About how many rows are left of a load, going by the bytes of their objects."""
+        position = msgspec.convert(cursor, _Position)
+        if cursor and not position.loading:
+            return None
+        pending = self._pending(self._journal.objects(position.journal), position)
+        return round(sum(item.size for item in pending) / (self._weight or _GUESS))
+
+    def close(self) -> None:
+        """Let go of what is open. Repeating it does nothing."""
+        if self._left is not None:
+            self._left.close()
+            self._left = None
+
+    def _reading(self, folder: Path, inferred: Sequence[Field], set_aside: SetAside) -> Reading:
+        tools = Tools(self._declared, self._store, self._lines, self._parquet, set_aside, folder)
+        return RowReading(tools, inferred) if self._declared.format == "parquet" else TextReading(tools, inferred)
+
+    def _pending(self, seen: Objects, position: _Position) -> list[Item]:
+        """What is to be read, beginning with what has been read in part."""
+        found = [item for item in self._store.items() if item.key not in seen or seen[item.key].etag != item.etag]
+        begun = position.at[:2] if position.at else None
+        return sorted(found, key=lambda item: item[:2] != begun)
+
+    def _read(self, reading: Reading, pending: Sequence[Item], begun: _At | None) -> _Done:
+        """Read up to a chunk."""
+        done: Objects = {}
+        size = 0
+        for item in pending:
+            room = self._declared.chunk_rows - reading.seen
+            if room <= 0:
+                return _Done(done, None, size, whole=False)
+            first = begun[2] if begun is not None and begun[:2] == item[:2] else 0
+            read = reading.take(item, first, room)
+            if read is Read.PART:
+                return _Done(done, (item.key, item.etag, reading.line), size, whole=False)
+            if read is Read.WHOLE:  # one that changed meanwhile is found by the next listing
+                done[item.key] = Seen(item.etag, reading.line)
+                size += item.size
+                self._weight = size / max(reading.seen, 1)
+        return _Done(done, None, size, whole=True)
+
+    def _batches(self, reading: Reading, folder: Path, known: Objects | None, stack: ExitStack) -> Iterator[Batch]:
+        if not reading.columns:
+            return
+        rows = stack.enter_context(reading.select())
+        keys = None
+        if known is not None:
+            counts = ((key, each.lines) for key, each in known.items())
+            keys = stack.enter_context(all_lines(self._lines, folder, counts))
+        yield Batch(self._table(reading), rows, keys)
+
+    def _table(self, reading: Reading) -> Table:
+        return table(f"{self._into}.{self._declared.table}", reading.columns or (), tuple(self._declared.key))
+
+
+def _has_shrunk(seen: Objects, at: _At | None, done: Objects) -> bool:
+    """Whether an object has fewer lines than have been read of another version of it."""
+    before = {key: each.lines for key, each in seen.items() if key in done}
+    if at is not None and at[0] in done:
+        before[at[0]] = max(at[2], before.get(at[0], 0))
+    return any(lines > done[key].lines for key, lines in before.items())
+
+
+def _forget(_unreadable: Sequence[Unreadable]) -> None:
+    """For who only looks: what cannot be stored is set aside when it is pulled."""

@@ -1,0 +1,125 @@
+"""The store that objects are read from: a folder, S3 (and what speaks it), Google Cloud Storage.
+
+Credentials and endpoints come from the environment, as for the lake.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore import exceptions
+from obstore.store import GCSStore, LocalStore, S3Store
+
+from asterism.errors import SourceError
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig  # exists for type checkers only
+
+SCHEMES = ("file", "s3", "gs")
+_SETTLING = timedelta(seconds=0.4)
+"""A local file that was written so recently may be half there."""
+_CHUNK = 1 << 20
+
+
+class Item(NamedTuple):
+    """An object: what it is called, which version of it, its size in bytes, and when it was written."""
+
+    key: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+class ChangedError(Exception):
+    """The object is another one by now; the next listing says which."""
+
+
+class Store:
+    """Lists and reads objects that a pattern matches. `name` is what errors speak of. Raises SourceError."""
+
+    def __init__(self, url: str, pattern: str, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._url = url
+        self._name = name
+        self._matches = matcher(pattern).fullmatch
+        self._pause = pause
+        parts = urlsplit(url)
+        self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        with self._speaking():
+            if self._folder is not None:
+                self._store: obstore.store.ObjectStore = LocalStore(self._folder, mkdir=False)
+            else:
+                retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+                store = S3Store if parts.scheme == "s3" else GCSStore
+                self._store = store.from_url(url, retry_config=retry)
+
+    def items(self) -> list[Item]:
+        """The objects, in the order in which they were written. Local files that are being written are left out."""
+        found = self._listed()
+        if self._folder is not None and any(_is_fresh(item) for item in found):
+            before = set(found)
+            self._pause(_SETTLING.total_seconds())
+            found = [item for item in self._listed() if not _is_fresh(item) or item in before]
+        return found
+
+    def read(self, item: Item) -> Iterator[bytes]:
+        """The bytes of an object. Raises ChangedError where it was replaced or removed since it was listed."""
+        try:
+            with self._speaking():
+                yield from obstore.get(self._store, item.key, options={"if_match": item.etag}).stream(_CHUNK)
+        except (exceptions.PreconditionError, exceptions.NotFoundError, FileNotFoundError) as error:
+            raise ChangedError(item.key) from error
+
+    def _listed(self) -> list[Item]:
+        if self._folder is not None and not self._folder.is_dir():
+            fact = f"there is no folder {self._folder}"
+            raise SourceError(self._name, fact, "Make it, or correct the url.", transient=True)
+        with self._speaking():
+            items = [
+                Item(each["path"], each["e_tag"] or str(each["last_modified"]), each["size"], each["last_modified"])
+                for page in obstore.list(self._store, chunk_size=1000)
+                for each in page
+                if self._matches(each["path"])
+            ]
+        return sorted(items, key=lambda item: (item.modified, item.key))
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Turn what obstore raises into SourceErrors, apart from what says that an object is another."""
+        try:
+            yield
+        except (exceptions.PreconditionError, exceptions.NotFoundError, FileNotFoundError):
+            raise
+        except (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError, PermissionError) as error:
+            remedy = "Check the credentials in the environment: listing and reading are needed."
+            raise self._error(error, remedy) from error
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self._error(error, "Check that the store can be reached.") from error
+
+    def _error(self, error: Exception, remedy: str) -> SourceError:
+        said = str(error).partition("\n")[0].rstrip(". ")
+        return SourceError(self._name, f"{self._url}: {said}", remedy, transient=True)
+
+
+def _is_fresh(item: Item) -> bool:
+    return datetime.now(UTC) - item.modified < _SETTLING
+
+
+def matcher(pattern: str) -> re.Pattern[str]:
+    """A glob: `**/` is any folders, `*` and `?` stay within a name, and leave out names that begin with a point."""
+    regex = ""
+    for part in re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", pattern):
+        if part in {"**/", "**"}:
+            regex += r"(?:[^/.][^/]*/)*" if part == "**/" else r".*"
+        else:
+            at_start = r"(?!\.)" if not regex or regex.endswith(("/", "/)*")) else ""
+            wild = {"*": "[^/]*", "?": "[^/]"}
+            regex += at_start + wild[part] if part in wild else re.escape(part)
+    return re.compile(regex)
