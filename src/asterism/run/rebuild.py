@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from asterism.errors import LakeError
 from asterism.plan.compile import Compiled
 from asterism.run.commit import Committed, finish, holding, replay
@@ -52,16 +54,20 @@ def _whole(landing: Landing, source: str) -> list[Manifest]:
     return manifests
 
 
-def refresh(warehouse: Warehouse, *, only: tuple[str, ...] = (), full: bool = False) -> Committed:
+def refresh(
+    warehouse: Warehouse, *, only: tuple[str, ...] = (), full: bool = False, moment: datetime | None = None
+) -> Committed:
     """Bring models up to date that were edited, that the clock calls for, or that were held; `full` recomputes them.
 
-    `only` names models to recompute with `full`; without names, all.
+    `only` names models to recompute with `full`; without names, all. `moment` is where the clock stands (naive UTC);
+    None: now.
     """
+    asked = moment or now()
 
     def work(held: dict[str, str]) -> Committed:
-        _, moment = warehouse.ledger.begin_refresh(now())
+        _, begun = warehouse.ledger.begin_refresh(asked)
         compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
-        step = Refresh(warehouse.session, warehouse.ledger, compiled, moment, held=held)
+        step = Refresh(warehouse.session, warehouse.ledger, compiled, begun, held=held)
         step.run(only, full=full, again=True)
         if not step.report and not held:
             return Committed()
