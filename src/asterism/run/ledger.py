@@ -18,7 +18,7 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS = 2
+_VERSIONS = 3
 """How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
 
 
@@ -52,6 +52,17 @@ class RefreshNote:
     seq: int
     moment: datetime
     committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationState:
+    """How far a publication was when it was last heard of: the refresh that it holds, and since when it fails."""
+
+    seq: int | None
+    committed_at: datetime | None
+    published_at: datetime | None
+    error: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +241,23 @@ class Ledger:
         self._session.execute(
             "INSERT INTO _asterism.reports VALUES ($1, $2, CAST($3 AS TIMESTAMP), $4)",
             [report, tick, sent_at, json.dumps(recipients or [])],
+        )
+
+    def publication(self, name: str) -> PublicationState | None:
+        """What was last heard of a publication."""
+        found = self._session.rows(
+            "SELECT seq, committed_at, published_at, error, since FROM _asterism.publications WHERE publication = $1",
+            [name],
+        )
+        return PublicationState(*found[0]) if found else None
+
+    def note_publication(self, name: str, state: PublicationState) -> None:
+        """Note what was heard of a publication."""
+        self._session.execute("DELETE FROM _asterism.publications WHERE publication = $1", [name])
+        self._session.execute(
+            "INSERT INTO _asterism.publications VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS TIMESTAMP), "
+            "CAST($4 AS TIMESTAMP), $5, CAST($6 AS TIMESTAMP))",
+            [name, state.seq, state.committed_at, state.published_at, state.error, state.since],
         )
 
     def note_run(self, run: Run) -> None:

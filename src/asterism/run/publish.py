@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,15 +28,11 @@ from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
 from asterism.run.form import Form, Referred, plain
 from asterism.run.land import Landing, ProcessedNote, processed_key
-from asterism.run.ledger import RefreshNote, Run, now
+from asterism.run.ledger import PublicationState, RefreshNote, Run, now
 from asterism.run.replica import Mark, OrphanError, Replica, UnfitError, Written
 from asterism.run.session import listed, quote
 from asterism.run.warehouse import Progress, Warehouse, silent
 
-BACKLOG = 1000
-"""Refreshes behind which models are compared as a whole: that costs less than to follow them all."""
-STEP = 100
-"""Refreshes in one transaction at most."""
 _SAID = {
     "valid_from": "The refresh that brought this version, UTC.",
     "valid_to": "The refresh that ended this version, UTC; NULL while it is current.",
@@ -80,6 +76,10 @@ class Publisher:
     parquet: Parquet
     turn: Callable[[], AbstractContextManager[None]] = nullcontext
     progress: Progress = silent
+    most: int = 100
+    """Refreshes in one transaction."""
+    backlog: int = 1000
+    """Refreshes that are followed one by one; further behind, comparing models as a whole costs less."""
 
     def run(self, *, full: bool = False) -> Published:
         """Carry over all there is; `full` compares every model as a whole. Raises EngineError, LakeError."""
@@ -94,16 +94,29 @@ class Publisher:
 
     def step(self, *, full: bool = False) -> Published:
         """One transaction's worth. A failure leaves everything as it was, and is noted in the ledger; repeat it."""
-        started = perf_counter()
+        started, name = perf_counter(), self.publication.name
         try:
             done = self._step(full=full)
+            self._tell(self.replica.mark(), "")
         except AsterismError as error:
-            name = self.publication.name
             run = Run(uuid.uuid4().hex, "publish", name, now(), perf_counter() - started, "failed", error=str(error))
-            with self.turn():
-                self.warehouse().note_failure(run)
+            with suppress(AsterismError):
+                self._tell(None, error.fact, run)
             raise
         return replace(done, seconds=perf_counter() - started)
+
+    def _tell(self, mark: Mark | None, error: str, run: Run | None = None) -> None:
+        """Note in the ledger how far the publication is, or that it failed, where that is news."""
+        with self.turn():
+            warehouse, name = self.warehouse(), self.publication.name
+            told = warehouse.ledger.publication(name) or PublicationState(None, None, None)
+            state = PublicationState(told.seq, told.committed_at, told.published_at, error, told.since or now())
+            if run is not None:
+                warehouse.note_failure(run)
+            elif mark is not None:
+                state = PublicationState(mark.seq, mark.committed_at, mark.published_at)
+            if state != told and (run or mark):
+                warehouse.ledger.note_publication(name, state)
 
     def _step(self, *, full: bool) -> Published:
         whole: set[str] = set()
@@ -130,7 +143,7 @@ class Publisher:
         """Read the ledger, and write down the rows of the models in `whole`, at one refresh."""
         with self.turn():
             warehouse = self.warehouse()
-            refreshes = warehouse.ledger.refreshes(mark.seq if mark else 0, BACKLOG + 1)
+            refreshes = warehouse.ledger.refreshes(mark.seq if mark else 0, self.backlog + 1)
             models = {each.name: each for each in warehouse.models if each.name in self.publication.models}
             standing = {name: warehouse.session.columns(name) for name in models}
             standing = {name: columns for name, columns in standing.items() if columns}
@@ -200,7 +213,7 @@ class Publisher:
             return Published(self.publication.name, waiting=waiting)
         steps = seen.refreshes[1:] if _leads_on(seen, mark) else seen.refreshes[-1:]
         if not seen.snapshots:
-            steps = steps[:STEP]
+            steps = steps[: self.most]
             if not steps:
                 return Published(self.publication.name, moment=mark.moment if mark else None, waiting=waiting)
         goal = steps[-1] if steps else seen.refreshes[-1]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from asterism.run.ledger import Run
+from asterism.run.ledger import Ledger, PublicationState, Run
 from asterism.run.session import quote
 from asterism.run.warehouse import Warehouse
+
+_COUNTED = 10_000
+"""Refreshes up to which it is counted how far a publication is behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +38,32 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicationStatus:
+    """A publication as it was last heard of. `behind` counts the refreshes it has not got; None: unknown, or many."""
+
+    publication: str
+    published_at: datetime | None
+    moment: datetime | None
+    behind: int | None
+    behind_since: datetime | None
+    """When the warehouse had the first refresh that is not there yet."""
+    error: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that `asterism status` shows."""
 
     sources: tuple[SourceStatus, ...]
     models: tuple[ModelStatus, ...]
+    publications: tuple[PublicationStatus, ...]
     runs: tuple[Run, ...]
 
 
-def status(warehouse: Warehouse, sources: tuple[str, ...], *, runs: int = 10) -> Status:
+def status(
+    warehouse: Warehouse, sources: tuple[str, ...], publications: tuple[str, ...] = (), *, runs: int = 10
+) -> Status:
     """Read the ledger. Counts of rows come from the engine's own statistics where it has them."""
     ledger = warehouse.ledger
     found = []
@@ -54,7 +74,18 @@ def status(warehouse: Warehouse, sources: tuple[str, ...], *, runs: int = 10) ->
             continue
         polled = position.polled_at if position.seq else None
         found.append(SourceStatus(name, polled, position.reconciled_at, position.loading, position.seq))
-    return Status(tuple(found), _models(warehouse), tuple(ledger.runs(runs)))
+    published = tuple(_publication(ledger, name) for name in publications)
+    return Status(tuple(found), _models(warehouse), published, tuple(ledger.runs(runs)))
+
+
+def _publication(ledger: Ledger, name: str) -> PublicationStatus:
+    known = ledger.publication(name) or PublicationState(None, None, None)
+    found = ledger.refreshes(known.seq or 0, _COUNTED + 1)
+    behind, moment, first = None, None, None
+    if known.seq is not None and found and (found[0].seq, found[0].committed_at) == (known.seq, known.committed_at):
+        behind, moment = len(found) - 1, found[0].moment
+        first = found[1].committed_at if behind else None
+    return PublicationStatus(name, known.published_at, moment, behind, first, known.error, known.since)
 
 
 def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:

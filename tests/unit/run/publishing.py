@@ -28,9 +28,9 @@ from asterism.run.warehouse import Warehouse
 TABLES = (
     "create table staff (id int primary key, name text not null, team text)",
     "create table orders (id int primary key, staff_id int not null, amount numeric(10,2), at timestamp, note text)",
+    "create view n as select * from generate_series(1, 60) i",
     "insert into staff values (1, 'Ana', 'a'), (2, 'Bo', 'a'), (3, 'Cy', null)",
-    "insert into orders select i, 1 + i % 3, i * 1.25, '2026-03-01'::timestamp + i * interval '1 minute', null "
-    "from generate_series(1, 60) i",
+    "insert into orders select i, 1 + i % 3, i * 1.25, timestamp '2026-03-01' + i * interval '1m' from n",
 )
 
 

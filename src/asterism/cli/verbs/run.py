@@ -14,12 +14,14 @@ import typer
 
 from asterism.cli import show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.couriers import Couriers
 from asterism.cli.crew import Crew
 from asterism.cli.desk import PATIENCE, Desk, Progress, Work
 from asterism.cli.verbs import (
     backfill,
     check,
     erase,
+    publish,
     pull,
     quarantine,
     query,
@@ -35,6 +37,7 @@ from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine, load
 
 if TYPE_CHECKING:
+    from asterism.run.publish import Published
     from asterism.run.schedule import Task
 
 BESIDE: Mapping[str, Work] = {
@@ -115,6 +118,7 @@ class _Run:
         self.turns = Turns()
         self.saying = threading.Lock()
         self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
+        self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.troubled)
         self.stopping = threading.Event()
         self.called: set[str] = set()
         """Reports that triggers call for."""
@@ -133,10 +137,12 @@ class _Run:
             self.crew.start()
             if self.crew.address:
                 self.say("serving", f"serving {self.crew.address}", url=self.crew.address)
+            self.couriers.start()
             self.schedule = Schedule(self.tasks(), self.failed)
             self.schedule.run(self.stopping.wait)
         finally:
             self.crew.stop()
+            self.couriers.stop()
             server.close()
         with self.turns.turn():  # what is being carried out for others is finished first
             self.say("stopped", "stopped")
@@ -173,6 +179,7 @@ class _Run:
             tables = ", ".join(f"{r.table} -{r.removed} +{r.added}" for r in done.done.refreshed)
             text = f"streams: {done.records} records, {done.seconds:.3f} s{': ' + tables if tables else ''}"
             self.say("written", text, records=done.records, seconds=round(done.seconds, 6))
+            self.couriers.call()
         return done.full
 
     def upkeep(self) -> bool:
@@ -204,6 +211,13 @@ class _Run:
 
         return work
 
+    def published(self, done: Published) -> None:
+        """Tell of what a courier carried."""
+        said = publish.described(done)
+        tables = ", ".join(f"{t['table']} -{t['removed']} +{t['added']}" for t in said["tables"])
+        text = f"published {done.publication}: {done.refreshes} refreshes, {done.seconds:.3f} s: {tables}"
+        self.say("published", "\n".join([text, *(f"note: {notice}" for notice in done.notices)]), **said)
+
     def troubled(self, name: str, error: AsterismError) -> None:
         """Tell of a failure on another thread."""
         from asterism.run.control import describe
@@ -220,10 +234,14 @@ class _Run:
         """Carry out a request of another command."""
         if verb in APART:
             return APART[verb](self.desk, arguments, progress)
+        if verb == "publish":
+            return publish.work(self.desk, arguments, progress, turn=self.turns.turn)
         if verb not in BESIDE:
             raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
         with self.turns.turn():
-            return BESIDE[verb](self.desk, arguments, progress)
+            answer = BESIDE[verb](self.desk, arguments, progress)
+        self.couriers.call()
+        return answer
 
     def puller(self, name: str) -> Callable[[], bool]:
         """The work of pulling one source: one step a turn, so that requests come in between during an initial load."""
@@ -236,6 +254,8 @@ class _Run:
                     return False
                 done = pull_step(self.desk.warehouse, declared, self.desk.source(declared))
                 visible_at = _now()
+            if done.refreshed:
+                self.couriers.call()
             self.pulled(pull.described(done) | {"visible_at": visible_at})
             return not done.complete
 
@@ -262,7 +282,10 @@ class _Run:
                 self.seen = written
                 self.reload()
             done = refresh_models(self.desk.warehouse)
+        if self.couriers.project.publications != self.desk.project.publications:
+            self.couriers.adopt(self.desk.project)
         if done.refreshed:
+            self.couriers.call()
             described = refresh.described(done)
             self.say("refreshed", f"refreshed {', '.join(r['table'] for r in described['refreshed'])}", **described)
         return False

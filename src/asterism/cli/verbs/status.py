@@ -43,6 +43,12 @@ def status(
     for model in result["models"]:
         if model["error"]:
             show.remark(f"{model['state']}: {model['model']}: {model['error']}")
+    rows = [[p["publication"], p["published_at"], p["behind"], p["behind_since"]] for p in result["publications"]]
+    if rows:
+        show.table(["publication", "published at", "refreshes behind", "since"], rows, numeric=frozenset({2}))
+    for each in result["publications"]:
+        if each["error"]:
+            show.remark(f"failing since {each['since']}: publication {each['publication']}: {each['error']}")
     for run in result["runs"]:
         if run["status"] != "ok":
             show.remark(f"{run['status']} at {run['started_at']}: {run['verb']} {run['step']}: {run['error']}")
@@ -55,5 +61,6 @@ def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> Any:
     from asterism.run.status import status as read
     from asterism.run.values import as_json
 
-    found = read(desk.warehouse, tuple(pull.into for pull in desk.project.pulls))
+    publications = tuple(each.name for each in desk.project.publications)
+    found = read(desk.warehouse, tuple(pull.into for pull in desk.project.pulls), publications)
     return {"platform": desk.project.name, "stage": desk.project.stage.name, **as_json(asdict(found))}
