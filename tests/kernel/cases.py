@@ -262,6 +262,20 @@ CASES = (
         how="full: a FULL JOIN",
     ),
     Case(
+        "a scalar subquery that aggregates leaves the rows around it apart",
+        [
+            model(
+                "m",
+                "with d as (select k, g, x - (select max(b.x) from r.b) as below, "
+                "row_number() over (partition by g order by k) as place from r.a) "
+                "select g, count(*) as n, sum(below) as below from d where place < 3 group by g",
+                "g",
+            )
+        ],
+        [START, put(b=[(9, 7, "w")]), put(a=[(5, 1, "p")]), gone(b=[(9,)])],
+        how="incremental",
+    ),
+    Case(
         "a scalar subquery is rebuilt",
         [model("m", "select k, x - (select max(x) from r.b) as v from r.a", "k")],
         [START, put(b=[(3, 8, "w")]), gone(a=[(1,)])],

@@ -100,8 +100,16 @@ def has_subquery(node: exp.Expr) -> bool:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Whether an expression aggregates rows (a window's own function does not count)."""
-    return any(not in_window(found, node) for found in node.find_all(exp.AggFunc))
+    """Whether an expression aggregates rows. A window's own function does not count, nor what a subquery aggregates."""
+    return any(not in_window(found, node) and not _in_subquery(found, node) for found in node.find_all(exp.AggFunc))
+
+
+def _in_subquery(node: exp.Expr, top: exp.Expr) -> bool:
+    while node is not top and node.parent is not None:
+        node = node.parent
+        if isinstance(node, exp.Query):
+            return True
+    return False
 
 
 def in_window(node: exp.Expr, top: exp.Expr) -> bool:
