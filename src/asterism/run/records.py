@@ -38,6 +38,22 @@ class Envelope(msgspec.Struct, frozen=True):
     record: msgspec.Raw
 
 
+class _Head(msgspec.Struct, frozen=True, rename={"id": ID, "received_at": RECEIVED_AT, "raw": "_raw"}):
+    """What a line of a table begins with."""
+
+    id: str
+    received_at: datetime
+    raw: msgspec.Raw
+
+
+class _Times(dict[int, datetime]):
+    """Microseconds since 1970 as times: records of one commit have one and the same."""
+
+    def __missing__(self, microseconds: int) -> datetime:
+        found = self[microseconds] = _EPOCH + timedelta(microseconds=microseconds)
+        return found
+
+
 class Admitted(NamedTuple):
     """A record that passed the door. `id` is None where it does not say its own."""
 
@@ -145,19 +161,14 @@ class Shape:
 
     def rows(self, opened: Opened) -> bytes:
         """Lines whose fields are the table's columns, as `Lines.read` takes them."""
-        heads = (
-            b'{"_id":%b,"_received_at":"%b","_raw":%b'
-            % (_ENCODER.encode(each.id), each.received_at.isoformat().encode(), each.record)
-            for each in opened.envelopes
-        )
+        heads = _lines(_Head(each.id, each.received_at, each.record) for each in opened.envelopes)
         if self.stream.record is None:
+            bodies = (each.record for each in opened.envelopes)
             return b"\n".join(
-                [b'%b,"record":%b}' % (h, e.record) for h, e in zip(heads, opened.envelopes, strict=True)]
+                [b'%b,"record":%b}' % (head[:-1], body) for head, body in zip(heads, bodies, strict=True)]
             )
-        bodies = _ENCODER.encode_lines(opened.records).split(b"\n")
-        # The last line ends in a break as well, so there is an empty body beyond the last head.
-        pairs = zip(heads, bodies, strict=False)
-        return b"\n".join([head + (b"}" if body == b"{}" else b"," + body[1:]) for head, body in pairs])
+        pairs = zip(heads, _lines(opened.records), strict=True)
+        return b"\n".join([head if body == b"{}" else b"%b,%b" % (head[:-1], body[1:]) for head, body in pairs])
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -171,20 +182,18 @@ _ENCODER = msgspec.json.Encoder()
 
 def landed(records: Iterable[Logged]) -> bytes:
     """Records of the log as lines of the landing zone: envelopes, each around the record's bytes as they came."""
-    return b"\n".join(
+    times = _Times()
+    return _ENCODER.encode_lines(
         [
-            b'{"id":%b,"received_at":"%b","key":%b,"partition":"%b","position":%d,"record":%b}'
-            % (
-                _ENCODER.encode(each.id),
-                (_EPOCH + timedelta(microseconds=each.at)).isoformat().encode(),
-                _ENCODER.encode(each.key),
-                each.partition.encode(),
-                each.position,
-                each.body,
-            )
+            Envelope(each.id, times[each.at], each.key, each.partition, each.position, msgspec.Raw(each.body))
             for each in records
         ]
     )
+
+
+def _lines(values: Iterable[Any]) -> list[bytes]:
+    """Values as JSON, a line each."""
+    return _ENCODER.encode_lines([*values]).split(b"\n")[:-1]
 
 
 def logged(lines: bytes) -> list[Logged]:

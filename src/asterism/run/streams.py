@@ -86,11 +86,11 @@ class Streams:
 
 
 def _first_of_each(opened: Opened) -> Opened:
+    if len({each.id for each in opened.envelopes}) == len(opened.envelopes):
+        return opened
     first: dict[str, int] = {}
     for place, envelope in enumerate(opened.envelopes):
         first.setdefault(envelope.id, place)
-    if len(first) == len(opened.envelopes):
-        return opened
     places = first.values()
     return Opened([opened.envelopes[p] for p in places], [opened.records[p] for p in places], [])
 
