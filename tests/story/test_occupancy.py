@@ -287,6 +287,9 @@ def test_a_newer_version_deletes_nothing(tmp_path_factory: Any) -> None:
             ("door-2", None),
         ]
         assert "0 differences" in house("verify")
+    assert "asks for the stage's name" in house("reset", code=2)  # what deletes says so first
+    assert "Nothing was touched" in house("reset", "--yes", "prod", code=2)
+    assert stored(house, "door-1") == 2
 
 
 def test_production_takes_no_made_up_events_and_is_never_reset(tmp_path_factory: Any) -> None:
