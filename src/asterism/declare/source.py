@@ -74,7 +74,7 @@ class Files:
     key: tuple[str, ...] | list[str] = ()
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     evolve: Literal["extra", "columns"] = "extra"
-    chunk_rows: int = 250_000
+    chunk_rows: int = 100_000
     """Lines a chunk of a load; bounds temporary files."""
 
 

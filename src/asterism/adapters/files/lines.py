@@ -207,9 +207,10 @@ def split(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def _check(lines: bytes) -> None:
     """What a decoder of known fields skips, and the reader of columns does not."""
-    if b"\\u" in lines or not lines.isascii():
+    escaped = b"\\" in lines  # one byte is found ten times faster than two
+    if (escaped and b"\\u" in lines) or not lines.isascii():
         _WHOLE.decode_lines(lines)
-    if b"\\u0000" in lines and _NUL.search(lines):
+    if escaped and b"\\u0000" in lines and _NUL.search(lines):
         raise msgspec.ValidationError("a text holds the character U+0000, which databases cannot store")
 
 

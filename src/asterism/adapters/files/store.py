@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -52,13 +53,19 @@ class Store:
         self._pause = pause
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @cached_property
+    def _store(self) -> obstore.store.ObjectStore:
+        """Made when it is first asked: nothing need be there before."""
+        if self._folder is not None:
+            if not self._folder.is_dir():
+                fact = f"there is no folder {self._folder}"
+                raise SourceError(self._name, fact, "Make it, or correct the url.", transient=True)
+            return LocalStore(self._folder, mkdir=False)
+        retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+        store = S3Store if urlsplit(self._url).scheme == "s3" else GCSStore
         with self._speaking():
-            if self._folder is not None:
-                self._store: obstore.store.ObjectStore = LocalStore(self._folder, mkdir=False)
-            else:
-                retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
-                store = S3Store if parts.scheme == "s3" else GCSStore
-                self._store = store.from_url(url, retry_config=retry)
+            return store.from_url(self._url, retry_config=retry)
 
     def items(self) -> list[Item]:
         """The objects, in the order in which they were written. Local files that are being written are left out."""
@@ -78,13 +85,11 @@ class Store:
             raise ChangedError(item.key) from error
 
     def _listed(self) -> list[Item]:
-        if self._folder is not None and not self._folder.is_dir():
-            fact = f"there is no folder {self._folder}"
-            raise SourceError(self._name, fact, "Make it, or correct the url.", transient=True)
+        store = self._store
         with self._speaking():
             items = [
                 Item(each["path"], each["e_tag"] or str(each["last_modified"]), each["size"], each["last_modified"])
-                for page in obstore.list(self._store, chunk_size=1000)
+                for page in obstore.list(store, chunk_size=1000)
                 for each in page
                 if self._matches(each["path"])
             ]
