@@ -38,7 +38,7 @@ def verify(warehouse: Warehouse, *, progress: Progress = silent) -> tuple[Differ
     for number, plan in enumerate(compiled.plans):
         progress("verifying", number, len(compiled.plans))
         state = states.get(plan.table.name)
-        if state is None:
+        if state is None or state.refreshed_at is None:  # held from the beginning: there is nothing to compare
             continue
         with warehouse.session.transaction():
             tick = state.ticked_at or (clock.tick(moment, plan.unit) if plan.unit else moment)
