@@ -14,4 +14,23 @@ totesys = platform.pull(
     reconcile="1m",
 )
 
+# Where BI tools read: on the stages that say where that is.
+platform.publish(
+    [
+        "dim_counterparty",
+        "dim_currency",
+        "dim_date",
+        "dim_design",
+        "dim_location",
+        "dim_payment_type",
+        "dim_staff",
+        "dim_transaction",
+        "fact_payment",
+        "fact_purchase_orders",
+        "fact_sales_order",
+    ],
+    to="${ANALYSIS_URL:-}",
+    schema="analysis",
+)
+
 platform.simulator(totesys, prepare=prepare)(live)

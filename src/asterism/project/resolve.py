@@ -55,7 +55,7 @@ class Resolver:
             value = getattr(declaration, each.name)
             if isinstance(value, str):
                 text = self._text(value)
-                changed[each.name] = settings.absolute(text, self.root) if each.name == "url" else text
+                changed[each.name] = settings.absolute(text, self.root) if text and each.name == "url" else text
             elif isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
                 changed[each.name] = tuple(part for text in value for part in self._parts(text))
         resolved = replace(declaration, **changed)

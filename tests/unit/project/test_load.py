@@ -114,3 +114,36 @@ def test_what_platform_py_prints_does_not_reach_stdout(tmp_path, capsys):
 def test_a_platform_file_does_not_hide_the_librarys_module_of_its_name(tmp_path):
     text = "import sys\nfor name in ('uuid',):\n    sys.modules.pop(name, None)\nimport uuid\n" + PLATFORM
     assert load(project(tmp_path, **{"platform.py": text}), environment={}).name == "shop"
+
+
+PUBLISH = 'platform.publish(["dim_staff"], to="${ANALYSIS_URL:-}", schema="analysis")\n'
+STAFF = "-- Staff.\n-- kind: dimension\n-- key: id\nselect 1 as id"
+
+
+def test_a_publication_is_of_the_stages_that_say_where_to(tmp_path):
+    root = project(tmp_path, **{"platform.py": PLATFORM + PUBLISH, "models/dim_staff.sql": STAFF})
+    assert load(root, environment={}).publications == ()
+    (found,) = load(root, environment={"ANALYSIS_URL": "postgresql://h/d"}).publications
+    assert (found.name, found.models, found.url) == ("analysis", ("dim_staff",), "postgresql://h/d")
+    assert found.table("mart.dim_staff") == "analysis.dim_staff"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"dim_staff"', '"dim_stuff"', "'dim_stuff' is published, and is no model\n  Did you mean dim_staff?"),
+        ('schema="analysis"', 'schema="_asterism"', "models cannot be published into the schema '_asterism'"),
+        ('schema="analysis"', 'schema="My Stars"', "models cannot be published into the schema 'My Stars'"),
+        ('"dim_staff"', '"dim_staff", "a.dim_staff"', "dim_staff and a.dim_staff would be published as one table"),
+    ],
+)
+def test_a_publication_that_cannot_be_is_told_with_its_line(tmp_path, old, new, expected):
+    models = {"models/dim_staff.sql": STAFF, "models/a.dim_staff.sql": STAFF}
+    (found,) = problems(project(tmp_path, **{"platform.py": PLATFORM + PUBLISH.replace(old, new), **models}))
+    assert found.startswith(f"platform.py:10: {expected}")
+
+
+def test_two_publications_of_one_name_are_refused(tmp_path):
+    root = project(tmp_path, **{"platform.py": PLATFORM + PUBLISH * 2, "models/dim_staff.sql": STAFF})
+    (found,) = problems(root)
+    assert "two publications are called 'analysis'" in found
