@@ -271,8 +271,9 @@ class RowReading:
     def _without_key(self, part: Part) -> None:
         """Set rows aside that have no key."""
         missing = " OR ".join(f"{quoted(name)} IS NULL" for name in self._key)
+        row = ", ".join(f"{quoted(column.name)} := {quoted(column.name)}" for column in part.columns)
         query = (
-            f"SELECT file_row_number + 1, to_json(file_0)::VARCHAR FROM file_0 "
+            f"SELECT file_row_number + 1, to_json(struct_pack({row}))::VARCHAR FROM file_0 "
             f"WHERE ({missing}) AND file_row_number >= {part.first} AND file_row_number < {part.end}"
         )
         with self._tools.parquet.select([part.path], query) as rows, duckdb.connect() as connection:

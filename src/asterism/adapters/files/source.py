@@ -120,7 +120,7 @@ class FilesSource:
             read = self._read(reading, pending, position.at)
             is_load = position.loading or not cursor
             complete = read.whole and not (is_load and read.size > _LITTLE)
-            shrunk = position.shrunk or (not self._declared.key and _has_shrunk(seen, position.at, read.done))
+            shrunk = position.shrunk or (not self._declared.key and _has_shrunk(seen, position.at, read))
             following = _Position(
                 journal=self._journal.add(position.journal, read.done),
                 at=read.at,
@@ -200,12 +200,13 @@ class FilesSource:
         return table(f"{self._into}.{self._declared.table}", reading.columns or (), tuple(self._declared.key))
 
 
-def _has_shrunk(seen: Objects, at: _At | None, done: Objects) -> bool:
-    """Whether an object has fewer lines than have been read of another version of it."""
-    before = {key: each.lines for key, each in seen.items() if key in done}
-    if at is not None and at[0] in done:
-        before[at[0]] = max(at[2], before.get(at[0], 0))
-    return any(lines > done[key].lines for key, lines in before.items())
+def _has_shrunk(seen: Objects, begun: _At | None, read: _Done) -> bool:
+    """Whether rows may stand of lines that are no more: an object has fewer, or was replaced when half read."""
+    if begun is not None and (read.at is None or read.at[:2] != begun[:2]):
+        finished = read.done.get(begun[0])
+        if finished is None or finished.etag != begun[1]:
+            return True
+    return any(key in seen and seen[key].lines > each.lines for key, each in read.done.items())
 
 
 def _forget(_unreadable: Sequence[Unreadable]) -> None:
