@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asterism.cli.common import Common
 from asterism.cli.show import progress_bars
-from asterism.declare.source import Amplitude, Files, Pull
+from asterism.declare.source import Pull
 from asterism.errors import LockedError, UsageError
 from asterism.ports.source import Source
 from asterism.project.load import Project, load
@@ -52,8 +52,7 @@ class Desk:
         declared = self.project.platform.streams
         models = tuple(self.project.models.values())
         engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
-        setting_aside = any(isinstance(pull.source, Amplitude | Files) for pull in self.project.pulls)
-        streams = Streams.of(declared, self.wiring.lines()) if declared or setting_aside else None
+        streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
         return _opened(Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams))
 
     @property

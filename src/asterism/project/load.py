@@ -13,7 +13,7 @@ from asterism.declare.model import Model, Query
 from asterism.declare.platform import Platform
 from asterism.declare.publish import Publication
 from asterism.declare.simulator import Simulator
-from asterism.declare.source import Pull
+from asterism.declare.source import Postgres, Pull
 from asterism.declare.stage import Stage
 from asterism.declare.stream import EventSimulator
 from asterism.errors import Problem, ProjectError
@@ -54,6 +54,11 @@ class Project:
     def publications(self) -> tuple[Publication, ...]:
         """What this stage publishes."""
         return tuple(each for each in self.platform.publications if each.url)
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether there is a log to be read: for streams, or for what sources set aside."""
+        return bool(self.platform.streams) or any(not isinstance(each.source, Postgres) for each in self.pulls)
 
     @property
     def simulators(self) -> tuple[Simulator, ...]:

@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from asterism.declare.source import Pull
 from asterism.declare.table import Table
 from asterism.errors import UsageError
+from asterism.ports.parquet import Parquet
 from asterism.ports.source import Answer, Cursor, Dated, Source
-from asterism.run.pull import Pulled, pull_step
+from asterism.run.pull import Pulled, Turn, pull_apart
 from asterism.run.warehouse import Progress, Warehouse, silent
 
 
@@ -40,13 +41,14 @@ class _Day:
 
 
 def backfill(
-    warehouse: Warehouse, declared: Pull, source: Source, first: date, last: date, *, progress: Progress = silent
-) -> Iterator[Pulled]:
+    warehouse: Warehouse, declared: Pull, source: Source, first: date, last: date, turn: Turn, parquet: Parquet,
+    progress: Progress = silent,
+) -> Iterator[Pulled]:  # fmt: skip
     """Pull the days from `first` to `last` again, oldest first; each is committed before the next, cursor unmoved.
 
     Each is landed as any batch, so `rebuild` replays it. Exact: what is there and equal is left alone. Nothing is
-    deleted. Raises UsageError, before anything is asked for, where the source knows no days or they have not ended, and
-    as `pull`.
+    deleted. `turn` and `parquet` are those of `pull_apart`. Raises UsageError, before anything is asked for, where the
+    source knows no days or they have not ended, and as `pull`.
     """
     if not isinstance(source, Dated):
         raise UsageError(declared.into, "is a source that knows no days", "`asterism pull` brings it up to date.")
@@ -58,4 +60,4 @@ def backfill(
     for number in range(count):
         day = first + timedelta(days=number)
         progress(f"backfilling {declared.into} {day}", number, count)
-        yield pull_step(warehouse, declared, _Day(source, source, day))
+        yield pull_apart(warehouse, declared, _Day(source, source, day), turn, parquet)

@@ -87,6 +87,22 @@ class Ahead:
         self._thread.shutdown()
 
 
+class Apart:
+    """What was landed beside the warehouse's other work, to be taken by the step that commits it."""
+
+    total: int | None = None
+
+    def __init__(self, landed: Landed) -> None:
+        self._landed = landed
+
+    def begin(self, position: Position, rows: int) -> None:
+        """Nothing is landed ahead."""
+
+    def take(self, position: Position) -> Landed | None:
+        """What was landed, where nobody has moved the cursor meanwhile."""
+        return self._landed if self._landed.position == position else None
+
+
 def _land(warehouse: Warehouse, name: str, position: Position, answer: Answer) -> Landed:
     tables = tuple(_land_table(warehouse, name, position, batch, keys=answer.complete) for batch in answer.batches)
     return Landed(position, answer.cursor, answer.polled_at, answer.complete, answer.notices, tables)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, LakeError
+from asterism.ports.parquet import Parquet
 from asterism.ports.source import Dated, Source
-from asterism.run.batch import Ahead, Landed, land
+from asterism.run.batch import Ahead, Apart, Landed, land
 from asterism.run.commit import Committed, commit, stand
 from asterism.run.land import LandedTable, Landing, Manifest
 from asterism.run.ledger import Position, Run, now
 from asterism.run.refresh import Refreshed
 from asterism.run.warehouse import Progress, Warehouse, silent
+
+Turn = Callable[[], AbstractContextManager[object]]
+"""Gives the warehouse to the calling thread, for as long as the context lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ def pull(
 
 
 def pull_step(
-    warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool = False, ahead: Ahead | None = None
+    warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool = False, ahead: Ahead | Apart | None = None
 ) -> Pulled:
     """One answer of the source: a poll, or one chunk of an initial load. A failure is noted in the ledger.
 
@@ -73,20 +79,49 @@ def pull_step(
     try:
         return _step(warehouse, declared, source, reconcile=reconcile, ahead=ahead)
     except AsterismError as error:
-        warehouse.unsure.add(name)
-        warehouse.sure.discard(name)
-        run = Run(uuid.uuid4().hex, "pull", name, now(), perf_counter() - started, "failed", error=str(error))
-        warehouse.note_failure(run)
+        _failed(warehouse, name, error, started)
         raise
 
 
-def _step(warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool, ahead: Ahead | None) -> Pulled:
+def pull_apart(warehouse: Warehouse, declared: Pull, source: Source, turn: Turn, parquet: Parquet) -> Pulled:
+    """As `pull_step`, of a source that tells no deletions: it is read out of turn, and only committing takes one.
+
+    `parquet` is this thread's own. Nobody else may use the source meanwhile.
+    """
     started, name = perf_counter(), declared.into
+    with turn():
+        position = _position(warehouse, name, source)
+    try:
+        landed = land(replace(warehouse, parquet=parquet), name, source, position, reconcile=False)
+    except AsterismError as error:
+        with turn():
+            _failed(warehouse, name, error, started)
+        raise
+    with turn():
+        return pull_step(warehouse, declared, source, ahead=Apart(landed))
+
+
+def _failed(warehouse: Warehouse, name: str, error: AsterismError, started: float) -> None:
+    warehouse.unsure.add(name)
+    warehouse.sure.discard(name)
+    seconds = perf_counter() - started
+    warehouse.note_failure(Run(uuid.uuid4().hex, "pull", name, now(), seconds, "failed", error=str(error)))
+
+
+def _position(warehouse: Warehouse, name: str, source: Source) -> Position:
     position = warehouse.ledger.position(name)
     if position is None:
         position = first_contact(warehouse, name)
         if isinstance(source, Dated):  # its tables are always the same: what reads them need not wait for a day
             stand(warehouse, name, source.describe())
+    return position
+
+
+def _step(
+    warehouse: Warehouse, declared: Pull, source: Source, *, reconcile: bool, ahead: Ahead | Apart | None
+) -> Pulled:
+    started, name = perf_counter(), declared.into
+    position = _position(warehouse, name, source)
     due = position.reconciled_at is None or now() - position.reconciled_at >= declared.reconcile
     landed = (ahead.take(position) if ahead else None) or land(
         warehouse, name, source, position, reconcile=reconcile or (due and not position.loading)

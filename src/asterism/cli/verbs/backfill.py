@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, timedelta
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOpt
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.pull import changes, described
 from asterism.errors import UsageError
+
+Turn = Callable[[], AbstractContextManager[object]]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,13 +55,14 @@ def backfill(
         raise typer.Exit(1)
 
 
-def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Pull the days of `source` from `start` to `end` again."""
+def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress, *, turn: Turn = nullcontext) -> dict[str, Any]:
+    """Pull the days of `source` from `start` to `end` again; `turn` is held while each is committed."""
     from asterism.run.backfill import backfill as backfill_days
 
     (declared,) = desk.pulls([arguments["source"]])
     first, last = date.fromisoformat(arguments["start"]), date.fromisoformat(arguments["end"])
-    steps = backfill_days(desk.warehouse, declared, desk.source(declared), first, last, progress=progress)
+    source, parquet = desk.wiring.source(declared), desk.wiring.parquet()  # a schedule may be using the desk's
+    steps = backfill_days(desk.warehouse, declared, source, first, last, turn, parquet, progress)
     days = [
         described(step) | {"day": (first + timedelta(days=number)).isoformat()} for number, step in enumerate(steps)
     ]

@@ -49,6 +49,6 @@ def work(desk: Desk, _arguments: Mapping[str, Any], progress: Progress) -> dict[
     from asterism.run.streams import SOURCE
 
     sources = tuple(pull.into for pull in desk.project.pulls)
-    if desk.project.platform.streams:
+    if desk.project.takes_records:
         sources = (*sources, SOURCE)
     return described(replay(desk.warehouse, sources, progress=progress))

@@ -1,0 +1,340 @@
+"""Running: one `asterism run` at work, a schedule, the crew beside it, and requests of other commands."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from asterism.cli import show
+from asterism.cli.common import Common
+from asterism.cli.couriers import Couriers
+from asterism.cli.crew import Crew
+from asterism.cli.desk import Desk, Progress, Work
+from asterism.cli.verbs import (
+    backfill,
+    check,
+    erase,
+    publish,
+    pull,
+    quarantine,
+    query,
+    refresh,
+    report,
+    simulate,
+    status,
+    verify,
+    view,
+)
+from asterism.declare.source import Pull
+from asterism.errors import AsterismError, EngineError, UsageError
+from asterism.project.load import examine
+
+if TYPE_CHECKING:
+    from asterism.run.publish import Published
+    from asterism.run.schedule import Task
+
+BESIDE: Mapping[str, Work] = {
+    "check": check.work,
+    "erase": erase.work,
+    "pull": pull.work,
+    "quarantine": quarantine.work,
+    "query": query.work,
+    "refresh": refresh.work,
+    "report": report.work,
+    "status": status.work,
+    "verify": verify.work,
+    "view": view.work,
+}
+"""What other commands may have done by a `run`."""
+APART: Mapping[str, Work] = {"simulate_events": simulate.work}
+"""The same, without waiting for the warehouse."""
+TURNING: Mapping[str, Callable[..., Any]] = {"backfill": backfill.work, "publish": publish.work}
+"""The same, taking turns at the warehouse by themselves."""
+
+WRITE_EVERY = timedelta(milliseconds=250)
+"""How often the log is taken into the warehouse."""
+CREW_EVERY = timedelta(seconds=1)
+"""How often the HTTP server, triggers and reports are looked after."""
+UPKEEP_EVERY = timedelta(minutes=1)
+"""How often what is past its time is let go of."""
+MODELS_EVERY = timedelta(seconds=2)
+"""How often edited files and the clock's ticks are looked for."""
+
+
+class Running:
+    """One `run`: pulls and reports on this thread, the log's writer on another, requests on more; the desk in turns.
+
+    Views, transforms and the HTTP server are the crew's.
+    """
+
+    def __init__(self, desk: Desk, chosen: Common, serve: tuple[str, int] | None) -> None:
+        from asterism.run.schedule import Turns
+
+        self.desk = desk
+        self.chosen = chosen
+        self.turns = Turns()
+        self.saying = threading.Lock()
+        self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
+        self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.troubled)
+        self.stopping = threading.Event()
+        self.fault: BaseException | None = None
+        self.called: set[str] = set()
+        """Reports that triggers call for."""
+        self.seen = _written(desk.project.root)
+
+    def work(self) -> None:
+        """Work until told to stop."""
+        from asterism.run.control import Server
+        from asterism.run.schedule import Schedule
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: self.stop())
+        server = Server(Path(self.desk.project.stage.state), self.serve)
+        server.start()
+        try:
+            self.say("started", f"running {self.desk.project.name} on {self.desk.project.stage.name}; Ctrl-C stops")
+            self.crew.start()
+            if self.crew.address:
+                self.say("serving", f"serving {self.crew.address}", url=self.crew.address)
+            self.couriers.start()
+            self.schedule = Schedule(self.tasks(), self.failed)
+            self.writing = Schedule(self.writers(), self.failed)
+            writer = threading.Thread(target=self.write, name="writer")
+            writer.start()
+            try:
+                self.schedule.run(self.stopping.wait)
+            finally:
+                self.stopping.set()
+                writer.join()
+        finally:
+            self.crew.stop()
+            self.couriers.stop()
+            server.close()
+        with self.turns.turn():  # what is being carried out for others is finished first
+            self.say("stopped", "stopped")
+        server.wait()
+        if self.fault is not None:
+            raise self.fault
+
+    def write(self) -> None:
+        """The writer's schedule. A fault of ours there ends everything, as it does on the main thread."""
+        try:
+            self.writing.run(self.stopping.wait)
+        except BaseException as fault:  # noqa: BLE001 - raised by the main thread
+            self.fault = fault
+            self.stopping.set()
+
+    def writers(self) -> list[Task]:
+        """What is done for the streams: a source that takes its time delays none of it."""
+        from asterism.run.schedule import Task
+
+        if not self.desk.project.takes_records:
+            return []
+        return [Task("streams", WRITE_EVERY, self.written), Task("upkeep", UPKEEP_EVERY, self.upkeep)]
+
+    def tasks(self) -> list[Task]:
+        """What is done by the clock."""
+        from asterism.run.schedule import Task
+
+        tasks = [Task("models", MODELS_EVERY, self.models)]
+        if self.crew.serve is not None:
+            tasks.append(Task("http", CREW_EVERY, self.crew_lives))
+        if self.desk.project.platform.triggers:
+            tasks.append(Task("triggers", CREW_EVERY, self.triggered))
+        if self.desk.project.stage.schedules:
+            tasks += [Task(each.into, each.every, self.puller(each.into), each.at) for each in self.desk.project.pulls]
+            tasks += [
+                Task(each.name, CREW_EVERY, self.reporter(each.name)) for each in self.desk.project.platform.reports
+            ]
+        return tasks
+
+    def crew_lives(self) -> bool:
+        """See that the HTTP server lives."""
+        self.crew.look()
+        return False
+
+    def written(self) -> bool:
+        """Take what stands in the log into the warehouse."""
+        with self.turns.turn():
+            done = self.desk.writer.step()
+        if done.records:
+            tables = ", ".join(f"{r.table} -{r.removed} +{r.added}" for r in done.done.refreshed)
+            text = f"streams: {done.records} records, {done.seconds:.3f} s{': ' + tables if tables else ''}"
+            self.say("written", text, records=done.records, seconds=round(done.seconds, 6))
+            self.couriers.call()
+        return done.full
+
+    def upkeep(self) -> bool:
+        """Let go of what is past its time, in the log and everywhere."""
+        with self.turns.turn():
+            erase.upkeep(self.desk)
+        return False
+
+    def triggered(self) -> bool:
+        """Make due what records of trigger streams call for."""
+        from asterism.run.trigger import called
+
+        platform = self.desk.project.platform
+        for name in called(platform.triggers, self.desk.wiring.log()):
+            self.schedule.hasten(name)
+            self.called |= {each.name for each in platform.reports if name in {each.name, ""}}
+        return False
+
+    def reporter(self, name: str) -> Callable[[], bool]:
+        """The work of sending one report."""
+
+        def work() -> bool:
+            with self.turns.turn():
+                sent = report.due(self.desk, name, called=name in self.called)
+            self.called.discard(name)
+            if sent:
+                self.say("reported", f"{name}: {sent}", report=name)
+            return False
+
+        return work
+
+    def published(self, done: Published) -> None:
+        """Tell of what a courier carried."""
+        said = publish.described(done)
+        tables = ", ".join(f"{t['table']} -{t['removed']} +{t['added']}" for t in said["tables"])
+        text = f"published {done.publication}: {done.refreshes} refreshes, {done.seconds:.3f} s: {tables}"
+        self.say("published", "\n".join([text, *(f"note: {notice}" for notice in done.notices)]), **said)
+
+    def troubled(self, name: str, error: AsterismError) -> None:
+        """Tell of a failure on another thread."""
+        from asterism.run.control import describe
+
+        self.say("failed", f"{name} failed, and is tried again\n{error}", task=name, **describe(error))
+
+    def stop(self) -> None:
+        """Stop after the step at hand; a second signal does not wait."""
+        self.stopping.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
+    def serve(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
+        """Carry out a request of another command."""
+        if verb in APART:
+            return APART[verb](self.desk, arguments, progress)
+        if verb in TURNING:
+            answer = TURNING[verb](self.desk, arguments, progress, turn=self.turns.turn)
+            self.couriers.call()
+            return answer
+        if verb not in BESIDE:
+            raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
+        with self.turns.turn():
+            answer = BESIDE[verb](self.desk, arguments, progress)
+        self.couriers.call()
+        return answer
+
+    def puller(self, name: str) -> Callable[[], bool]:
+        """The work of pulling one source: one step a turn, so that requests come in between during an initial load.
+
+        What takes long and needs nothing of the warehouse, a day's download, is done out of turn.
+        """
+        from asterism.ports.source import Dated
+        from asterism.run.pull import pull_apart, pull_step
+
+        def work() -> bool:
+            with self.turns.turn():
+                declared = self.declared(name)
+                if declared is None:
+                    return False
+                warehouse, source = self.desk.warehouse, self.desk.source(declared)
+                done = None if isinstance(source, Dated) else pull_step(warehouse, declared, source)
+                visible_at = _now()
+            if done is None:
+                done = pull_apart(warehouse, declared, source, self.turns.turn, self.desk.wiring.parquet())
+                visible_at = _now()
+            if done.refreshed:
+                self.couriers.call()
+            self.pulled(pull.described(done) | {"visible_at": visible_at})
+            return not done.complete
+
+        return work
+
+    def pulled(self, done: Mapping[str, Any]) -> None:
+        """Tell of a pull that found something."""
+        if not (done["rows"] or done["deletions"] or done["refreshed"] or done["notices"]):
+            return
+        tables = ", ".join(f"{r['table']} -{r['removed']} +{r['added']}" for r in done["refreshed"])
+        text = f"{done['source']}: {done['rows']} rows, {done['deletions']} deleted, {done['seconds']:.3f} s"
+        text += f": {tables}" if tables else ""
+        self.say("pulled", "\n".join([text, *(f"note: {notice}" for notice in done["notices"])]), **done)
+
+    def declared(self, name: str) -> Pull | None:
+        """The pull of that name, as it is declared now."""
+        return next((each for each in self.desk.project.pulls if each.into == name), None)
+
+    def models(self) -> bool:
+        """Take up edited files, and refresh what the clock or an edit calls for."""
+        from asterism.run.rebuild import refresh as refresh_models
+
+        written = _written(self.desk.project.root)
+        with self.turns.turn():
+            if written != self.seen:
+                self.seen = written
+                self.reload()
+            done = refresh_models(self.desk.warehouse)
+        if self.couriers.project.publications != self.desk.project.publications:
+            self.couriers.adopt(self.desk.project)
+        if done.refreshed:
+            self.couriers.call()
+            described = refresh.described(done)
+            self.say("refreshed", f"refreshed {', '.join(r['table'] for r in described['refreshed'])}", **described)
+        return False
+
+    def reload(self) -> None:
+        """Take up the project's files as they are now; where they are wrong, go on with those before."""
+        project, problems = examine(self.desk.project.root, self.desk.project.stage.name)
+        if problems or project is None:
+            text = "\n".join(str(problem) for problem in problems)
+            self.say("problems", f"the edited files are wrong, going on with those before:\n{text}")
+            return
+        self.desk.adopt(project)
+        if project.platform.streams or self.crew.serve is not None:
+            self.crew.adopt(project)
+        self.schedule.replace(self.tasks())
+        self.writing.replace(self.writers())
+        self.say("reloaded", "the edited files are taken up")
+
+    def failed(self, task: Any, error: AsterismError, delay: float) -> None:
+        """Tell of a task that failed; a lost warehouse is opened anew."""
+        if isinstance(error, EngineError):
+            with self.turns.turn():
+                self.desk.reopen()
+        from asterism.run.control import describe
+
+        text = f"{task.name} failed, and is tried again in {delay:.0f} s\n{error}"
+        self.say("failed", text, task=task.name, retry_in=round(delay, 1), **describe(error))
+
+    def say(self, event: str, text: str, **details: Any) -> None:
+        """Tell whoever started this, in words or as an event a line."""
+        with self.saying:
+            if self.chosen.json:
+                typer.echo(json.dumps({"event": event, "at": _now(), **details}, ensure_ascii=False))
+            else:
+                show.remark(f"{datetime.now(UTC):%H:%M:%S} {text}")
+
+
+def _written(root: Path) -> dict[Path, int]:
+    """When each file of the project was written last."""
+    files = [root / "asterism.toml", *root.glob("*.py"), *root.glob("models/*.sql"), *root.glob("queries/*.sql")]
+    found = {}
+    for file in files:
+        try:
+            found[file] = file.stat().st_mtime_ns
+        except FileNotFoundError:  # an editor that replaces files takes them away for a moment
+            found[file] = 0
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat()
