@@ -18,7 +18,7 @@ from asterism.project.settings import PLATFORM_SETTINGS, STAGE_SETTINGS, Setting
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "asterism"
-LAYERS = ("cli", "wire", "adapters", "run", "project", "conform", "plan", "ports", "declare", "errors")
+LAYERS = ("cli", "http", "wire", "adapters", "run", "project", "conform", "plan", "ports", "declare", "errors")
 WRITTEN = "<!-- Written by `make docs`. -->\n\n"
 
 
@@ -41,6 +41,9 @@ def reference() -> str:
     for name, command in sorted(getattr(group, "commands", {}).items()):
         context = typer.Context(command, info_name=f"asterism {name}", terminal_width=100, max_content_width=100)
         parts.append(f"### asterism {name}\n\n```\n{command.get_help(context)}\n```\n")
+        for part, under in sorted(getattr(command, "commands", {}).items()):
+            inner = typer.Context(under, info_name=f"asterism {name} {part}", terminal_width=100, max_content_width=100)
+            parts.append(f"#### asterism {name} {part}\n\n```\n{under.get_help(inner)}\n```\n")
     return WRITTEN + "\n".join(parts)
 
 
@@ -58,7 +61,7 @@ def _imports(file: Path) -> list[tuple[str, str]]:
         names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         tops = [name.split(".")[1] for name in names if name.startswith("asterism.")]
-        found += [(of, to) for to in tops if of in LAYERS and to != of]
+        found += [(of, to) for to in tops if of in LAYERS and to in LAYERS and to != of]
     return found
 
 
@@ -71,12 +74,17 @@ def _headers(known: Mapping[str, str]) -> str:
     return "\n".join(["| header | meaning |", "|---|---|", *rows]) + "\n"
 
 
+def _default(value: object) -> str:
+    if value is None:
+        return "required"
+    spelled = {False: "false", True: "true"}.get(value, value) if isinstance(value, bool) else value
+    return f"`{spelled}`" if spelled not in ("", [], {}) else "none"
+
+
 def _settings(known: tuple[Setting, ...]) -> str:
     rows = []
     for setting in known:
-        default = {None: "required", False: "`false`", True: "`true`"}.get(
-            setting.default if not isinstance(setting.default, dict) else None, f"`{setting.default}`"
-        )
+        default = _default(setting.default)
         rows.append(
             f"| `{setting.name}` | {'' if isinstance(setting.default, dict) else default} | {setting.meaning} |"
         )
