@@ -136,6 +136,29 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     return Verbatim(this=template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
 
 
+def _unix_time(node: exp.Expr) -> exp.Expr:
+    """`epoch_ms`: a time without a zone, as in DuckDB."""
+    scale = node.args.get("scale")
+    if scale is None or scale.name != "3":
+        return node
+    return Verbatim(this=_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
+
+
+def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
+    """`->` and `->>` with a path of keys and places; JSON is jsonb there."""
+
+    def rule(node: exp.Expr) -> exp.Expr:
+        path = node.args["expression"]
+        steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
+        plain = all(isinstance(each, (exp.JSONPathKey, exp.JSONPathSubscript)) for each in steps)
+        if not steps or not plain or any(isinstance(each.this, exp.Expr) for each in steps):
+            return node
+        keys = ", ".join(exp.Literal.string(str(each.this)).sql("postgres") for each in steps)
+        return Verbatim(this=f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
+
+    return rule
+
+
 def _extract(node: exp.Expr) -> exp.Expr:
     """DuckDB's date parts are integers, PostgreSQL's are numeric."""
     if isinstance(node.parent, exp.Cast):
@@ -176,6 +199,9 @@ _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
         exp.DataType: _type,
         exp.Extract: _extract,
         exp.Anonymous: _anonymous,
+        exp.UnixToTime: _unix_time,
+        exp.JSONExtract: _json("#>"),
+        exp.JSONExtractScalar: _json("#>>"),
         exp.Dayname: _function("dayname"),
         exp.Monthname: _function("monthname"),
         exp.DayOfWeekIso: _function("isodow"),

@@ -23,6 +23,7 @@ from asterism.plan import clock
 from asterism.plan.compile import HISTORY_COLUMNS
 from asterism.plan.parse import parse
 from asterism.plan.plan import record_column
+from asterism.plan.qualify import sources
 from asterism.ports.log import Entry, Logged
 from asterism.ports.state import State
 from asterism.project.nearest import suggestion
@@ -76,7 +77,7 @@ def attempt(case: Case, bench: Callable[[], Bench], moment: datetime) -> list[Di
 
     `bench` makes a bench that nobody has used. Raises AsterismError for a case that cannot be carried out.
     """
-    at_once, in_parts = _Trial(case, bench(), case.now or moment), _Trial(case, bench(), case.now or moment)
+    at_once, in_parts = (_Trial(case, bench(), case.now or moment) for _ in range(2))
     at_once.take(case.given)
     for part in _halves(case.given):
         in_parts.take(part)
@@ -144,6 +145,8 @@ class _Trial:
         """What is found of a target: a query, a view, or a table. Raises UsageError where there is none."""
         query, warehouse = self.bench.queries.get(target), self.bench.warehouse
         if query is not None:
+            for name, _ in sources(parse(query.sql)):
+                self._planned(name)
             names = {parameter.name for parameter in query.parameters}
             values = {name: value for name, value in self.case.params.items() if name in names}
             found = answer(warehouse, _at(query, self.moment), values)
@@ -152,11 +155,11 @@ class _Trial:
             return self._states(target)
         shape = self._stream(target)
         name = shape.table.name if shape else target
+        self._planned(name)
         if not warehouse.engine.columns(name):
             known = [*self.bench.queries, *(each.name for each in warehouse.models), *warehouse.raw_tables()]
-            facts = [reason for model, (_, reason) in self._unplanned().items() if model == target]
-            fact = facts[0] if facts else "is no query, model, view or table here"
-            raise UsageError(f"{target} (case {self.case.name!r})", fact, "" if facts else suggestion(target, known))
+            fact = "is no query, model, view or table here"
+            raise UsageError(f"{target} (case {self.case.name!r})", fact, suggestion(target, known))
         return warehouse.engine.ask(f"SELECT * FROM {quote(name)}")
 
     def stands(self, name: str) -> bool:
@@ -170,9 +173,13 @@ class _Trial:
         names = [each.name for each in engine.columns(model.name) if each.name not in apart]
         return engine.ask(f"SELECT {listed(names)} FROM {quote(model.name)}{where}")
 
-    def _unplanned(self) -> dict[str, tuple[str, str]]:
+    def _planned(self, name: str) -> None:
+        """Raise UsageError for a model that could not be made of what is given."""
         warehouse = self.bench.warehouse
-        return warehouse.unplanned(warehouse.compiled(warehouse.raw_tables().values()))
+        unplanned = warehouse.unplanned(warehouse.compiled(warehouse.raw_tables().values()))
+        if name in unplanned:
+            remedy = 'Give rows for what it reads; name keys and types under [tables."schema.table"].'
+            raise UsageError(f"{name} (case {self.case.name!r})", unplanned[name][1], remedy)
 
     def _states(self, view: str) -> Found:
         found = [{"key": each.key, **json.loads(each.value)} for each in self.bench.states.scan(view)]
