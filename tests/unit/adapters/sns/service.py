@@ -116,6 +116,10 @@ class Host:
     def serves(self, url: str, body: bytes, status: int = 200, **headers: str) -> None:
         self.paths[url.removeprefix(f"https://{HOST}")] = (status, headers, body)
 
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
     def transport(self) -> httpx.BaseTransport:
         """Reaches this server under any name; TLS is verified against the name that was asked for."""
         return _Here(self._server.server_address[1], self._trust)
