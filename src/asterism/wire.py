@@ -152,6 +152,14 @@ class Wiring:
         self._states = made
         return made
 
+    def forget(self) -> None:
+        """Delete the files of the log and of the views' states, where they are such, and nobody has them open here."""
+        for uri in (self.stage.log, self.stage.views):
+            if urlsplit(uri).scheme == "sqlite":
+                for suffix in ("", "-wal", "-shm"):
+                    path = _path(uri)
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+
     def source(self, pull: Pull) -> Source:
         """A connection to what `pull` pulls from. Raises SourceError, and UsageError for an unknown scheme."""
         url = pull.source.url

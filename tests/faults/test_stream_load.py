@@ -49,6 +49,15 @@ def test_a_hundred_thousand_events_sent_twice_shuffled_by_eight_clients(tmp_path
         assert hall.rows("select count(*) as n from _quarantine")[0]["n"] == 0
     finally:
         hall.stop()
+    hall.ask("reset", "--yes", "dev")
+    assert not [path for path in (hall.root / ".asterism" / "dev").glob("*.db*") if "warehouse" not in path.name]
+    hall.start()
+    try:
+        Client(hall, batches[1:2]).run()
+        hall.settle(BATCH - BATCH // 50)
+        assert len(hall.rows("select _id from accesses")) == BATCH - BATCH // 50
+    finally:
+        hall.stop()
 
 
 def event(number: int, rng: Random) -> bytes:

@@ -33,7 +33,8 @@ def reset(
 ) -> None:
     """Forget everything on a stage.
 
-    Drops what Asterism made in the warehouse, and deletes its batches in the lake. Sources are left alone.
+    Drops what Asterism made in the warehouse, and deletes its batches in the lake, the log of the streams and the live
+    views. Sources and tokens are left alone.
 
     Asks for the stage's name first. Refused in production, and while `asterism run` works on the stage.
     """
@@ -48,9 +49,10 @@ def reset(
 
 
 def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
-    """Empty the warehouse, then the lake: dying in between leaves what a second `reset` finishes."""
+    """Empty the log, the warehouse, then the lake: dying in between leaves what a second `reset` finishes."""
     from asterism.run.rebuild import empty
 
+    desk.wiring.forget()
     if desk.wiring.stands():
         warehouse = desk.warehouse
         warehouse.ledger.prepare()
