@@ -39,6 +39,8 @@ PACKINGS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     (".jsonl", bytes),
 )
 A_FILE = 10_000
+NEWCOMERS, SALES = 0.15, 0.03
+"""Shares of sessions, and of events."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def events(seed: int) -> Iterator[dict[str, Any]]:
     while True:
         session += 1
         now += random.randint(10, 140)
-        if not users or random.random() < 0.15:
+        if not users or random.random() < NEWCOMERS:
             countries = [*CURRENCIES, NEW_COUNTRY] if session > NEW_SINCE else [*CURRENCIES]
             users.append(_user(random, len(users) + 1, countries, now))
         # Who came lately plays most.
@@ -117,7 +119,7 @@ def _session(random: Random, user: User, number: int, now: int) -> Iterator[dict
         data: dict[str, Any] = common | {"client_ts": now + turn - random.randint(0, 8)}
         if turn == count - 1:
             data |= {"category": "session_end", "length": random.randint(30, 3600)}
-        elif random.random() < 0.03:
+        elif random.random() < SALES:
             data |= {"category": "business", "amount": random.choice((99, 199, 499, 999))}
             currency = CURRENCIES.get(user.country, NEW_CURRENCY)
             user.revenue[currency] = user.revenue.get(currency, 0) + data["amount"]

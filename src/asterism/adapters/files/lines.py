@@ -96,7 +96,7 @@ class Reader:
                 self.declared.__name__, f"its key names {', '.join(absent)}, and it has no such column",
                 f"Choose among {', '.join(names)}.",
             )  # fmt: skip
-        self._keys = [_getter(names[name].attribute) for name in self.key if name in names]
+        self._keys = [_getter(names[name].attribute) if name in names else _nothing for name in self.key]
 
     def _grow(self, lines: Sequence[bytes]) -> None:
         """Take up fields that have no column yet."""
@@ -234,6 +234,10 @@ def _getter(path: tuple[str, ...]) -> Callable[[Any], Any]:
         return outer
     inner = _getter(path[1:])
     return lambda record: None if (value := outer(record)) is None else inner(value)
+
+
+def _nothing(_record: Any) -> None:
+    """Of a column that there is not yet."""
 
 
 def _fits(value: Decimal | None) -> bool:

@@ -79,8 +79,12 @@ class Reading(Protocol):
         """Take over the object that another reading has left open, if it has."""
         ...
 
+    def let_go(self) -> None:
+        """Let go of the chunk; the object that is open stays so."""
+        ...
+
     def close(self) -> None:
-        """Let go of the object that is open."""
+        """Let go of everything."""
         ...
 
 
@@ -123,12 +127,16 @@ class TextReading:
     @property
     def columns(self) -> tuple[Column, ...] | None:
         """See `Reading`."""
-        return None if self._reader.is_open else self._reader.schema.columns
+        found = self._reader.schema.columns
+        is_known = self._chunk.rows or not self._reader.is_open
+        return found if is_known and {*self._tools.declared.key} <= {column.name for column in found} else None
 
     def take(self, item: Item, first: int, most: int) -> Read:
         """See `Reading`."""
+        opened = self._opened(item, first)
         try:
-            opened = self._opened(item, first)
+            while opened.line < first and opened.next(first - opened.line):
+                pass
             while most > 0:
                 start = opened.line
                 lines = opened.next(most)
@@ -141,14 +149,14 @@ class TextReading:
                 most -= len(lines)
                 self.seen += len(lines)
             else:
-                self._open, self.line = opened, opened.line
+                self._open = opened
                 return Read.PART
         except ChangedError:
             return Read.CHANGED
         except DamagedError as error:
-            opened = self._open or opened
             self._tools.set_aside([Unreadable(item.key, opened.line + 1, str(error), b"")])
-        self._open, self.line = None, opened.line
+        finally:
+            self.line = opened.line
         return Read.WHOLE
 
     def select(self) -> AbstractContextManager[ArrowStream]:
@@ -161,21 +169,25 @@ class TextReading:
         if isinstance(other, TextReading):
             self._open, other._open = other._open, None  # noqa: SLF001 - of its own kind
 
+    def let_go(self) -> None:
+        """See `Reading`."""
+        self._chunk.close()
+
     def close(self) -> None:
         """See `Reading`."""
         self._open = None
         self._chunk.close()
 
     def _opened(self, item: Item, first: int) -> _Open:
-        """The object, open after the line `first`: as it was left, or from its beginning again."""
+        """The object as it was left after the line `first`, or from its beginning; nothing of it is read yet.
+
+        What fails while it is read is not left open: it would look as if it had come to its end.
+        """
         left, self._open = self._open, None
         if left is not None and left.item[:2] == item[:2] and left.line == first:
             return left
         parts = split(unpacked(self._tools.store.read(item)))
-        opened = self._open = _Open(item, lines_of_csv(parts) if self._is_csv else parts)
-        while opened.line < first and opened.next(first - opened.line):
-            pass
-        return opened
+        return _Open(item, lines_of_csv(parts) if self._is_csv else parts)
 
 
 class RowReading:
@@ -243,6 +255,9 @@ class RowReading:
             for file in self._copies.iterdir() if self._copies else ():
                 if self._copy is None or file != self._copy[1]:
                     file.unlink()
+
+    def let_go(self) -> None:
+        """Files that are not needed any more are removed when the next reading takes over."""
 
     def close(self) -> None:
         """See `Reading`."""

@@ -115,6 +115,7 @@ class FilesSource:
         with tempfile.TemporaryDirectory(prefix="asterism-") as name, ExitStack() as stack:
             columns = [inferred_field(*each) for each in position.columns]
             reading = self._reading(Path(name), columns, self._set_aside)
+            stack.callback(reading.let_go)
             reading.go_on_with(self._left)
             self._left = reading
             read = self._read(reading, pending, position.at)
@@ -187,7 +188,7 @@ class FilesSource:
         return _Done(done, None, size, whole=True)
 
     def _batches(self, reading: Reading, folder: Path, known: Objects | None, stack: ExitStack) -> Iterator[Batch]:
-        if not reading.columns:
+        if reading.columns is None:
             return
         rows = stack.enter_context(reading.select())
         keys = None

@@ -43,8 +43,8 @@ class Folder:
     def lines(self, name: str, *records: Any, at: int | None = None) -> None:
         self.put(name, "".join(json.dumps(each) + "\n" for each in records), at=at)
 
-    def source(self) -> FilesSource:
-        store = Store(self.declared.url, self.declared.pattern, "s", pause=lambda _: None)
+    def source(self, store: Store | None = None) -> FilesSource:
+        store = store or Store(self.declared.url, self.declared.pattern, "s", pause=lambda _: None)
         return FilesSource(self.declared, "s", self.lake, DuckDBLines(), DuckDBParquet(), self._set_aside, store=store)
 
     def pull(self, source: FilesSource | None = None) -> int:

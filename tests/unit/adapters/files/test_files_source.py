@@ -229,6 +229,49 @@ def test_a_damaged_object_gives_the_lines_before_the_damage_and_is_read_again_wh
     assert len(folder.rows("n")) == 20_001
 
 
+class Failing(Store):
+    """A store whose connection breaks once, in the middle of an object or before its first byte."""
+
+    after = 0
+    broken = False
+
+    def read(self, item):
+        for number, chunk in enumerate(super().read(item)):
+            if not self.broken and number == self.after:
+                self.broken = True
+                raise SourceError("s", "the connection broke", transient=True)
+            yield chunk
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_an_object_whose_reading_failed_is_read_from_where_it_was(tmp_path, after):
+    folder = Folder(tmp_path, chunk_rows=100_000)
+    folder.lines("a", *({"n": n} for n in range(150_000)))
+    store = Failing(folder.declared.url, "**/*", "s", pause=lambda _: None)
+    store.after = after
+    source = folder.source(store)
+    while not store.broken:
+        with pytest.raises(SourceError):
+            folder.step(source)
+    folder.pull(source)
+    source.close()
+    assert folder.rows("n") == [(n,) for n in range(150_000)]
+
+
+def test_lines_without_a_field_that_can_be_a_column_are_kept_all_the_same(tmp_path):
+    folder = Folder(tmp_path)
+    folder.lines("a", {}, {"a b": 1})
+    folder.pull()
+    assert folder.rows("_line", "_extra") == [(1, None), (2, '{"a b":1}')]
+
+
+def test_lines_that_come_before_their_key_does_are_set_aside(tmp_path):
+    folder = Folder(tmp_path, key=["id"])
+    folder.lines("a", {"x": 1})
+    folder.pull()
+    assert folder.reasons() == {("a", 1): "it has no id, which is its key"}
+
+
 def test_names_of_objects_are_names_and_nothing_else(tmp_path):
     folder = Folder(tmp_path)
     names = ["$(touch pwned).lzo", "a b;rm -rf x", "q'uo\"te", "ü/漢 %20.jsonl", "`id`"]
