@@ -172,7 +172,9 @@ def test_a_subscription_of_the_topic_confirms_itself_and_no_other_address_is_eve
 def test_one_bad_event_is_set_aside_and_stops_no_other(bank: Bank) -> None:
     at = datetime(2026, 3, 1)
     body = json.dumps({"userId": "u-bad", "eventType": "X", "timestamp": "soon"})
-    assert bank.push(signed(unsigned(body, MessageId="m-bad", TopicArn=TOPIC))).status_code == 200  # it would never be valid: SNS need not repeat it
+    assert (
+        bank.push(signed(unsigned(body, MessageId="m-bad", TopicArn=TOPIC))).status_code == 200
+    )  # it would never be valid: SNS need not repeat it
     bank.tell(
         "u-odd", "SAVING_PAYMENT_SUCCESSFUL", at, "m-odd", accountId="a-1", savedAmount="__import__('os').getcwd()"
     )
@@ -258,6 +260,20 @@ def test_a_message_on_daily_runs_sends_the_mails_of_yesterday(bank: Bank) -> Non
     assert len(bank.post.messages) == 2
 
 
+def test_a_mail_that_could_not_be_sent_is_tried_again(bank: Bank) -> None:
+    before = len(bank.post.messages)
+    bank.post.says = "451 not now"
+    try:
+        with bank.house.client("ingest:daily-runs") as caller:
+            assert caller.post("/streams/daily-runs", json={"schedule": "daily-metrics"}).status_code == 202
+        refused = bank.house.until(lambda: [each for each in bank.house.told("failed") if each["error"] == "MailError"])
+        assert "451 not now" in refused[0]["fact"]
+    finally:
+        bank.post.says = "250 kept"
+    assert bank.post.wait(before + 1)[-1]["Subject"].startswith("jupiter: metrics of ")
+    bank.house.until(lambda: len(bank.house.told("reported")) == before + 1)
+
+
 def test_rebuilding_the_rules_flags_nobody_again_and_all_tables_verify(bank: Bank) -> None:
     bank.tell("u-again", "SAVING_PAYMENT_SUCCESSFUL", datetime(2026, 3, 1), **saving(300_000))
     bank.house.until(lambda: bank.flags("u-again"))
@@ -277,8 +293,22 @@ def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
     bank.house.until(lambda: bank.house.ask("daily_metrics", day="2026-01-10")[0]["savers"] > 0)
     bank.house.until(lambda: bank.house.one("select count(*) from sns_events") >= 600)
     (metrics,) = bank.house.ask("daily_metrics", day="2026-01-10")
+    readme = (EXAMPLES / "jupiter" / "README.md").read_text()
+    commands = re.findall(r"^    asterism ((?:query|report) .*) --project examples/jupiter$", readme, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        bank.house(*command.split())
     assert metrics["accounts_opened_in_7_days"] > 0
     assert 0 <= metrics["share_of_those_that_saved"] <= 1
+
+
+def test_without_amplitude_the_rest_goes_on(tmp_path: Path) -> None:
+    house = House.of("jupiter", tmp_path, AMPLITUDE_URL="http://127.0.0.1:1/api/2/export")
+    with house.running():
+        house("simulate", "--limit", "20", "--speed", "0")
+        house.until(lambda: house.one("select count(*) from ops.all_user_events") == 20)
+        (failure,) = [each for each in house.told("failed") if each["task"] == "amplitude"][:1]
+    assert "Connection refused" in failure["fact"]
 
 
 @pytest.mark.parametrize("stage", ["staging", "production"])

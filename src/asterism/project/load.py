@@ -102,6 +102,7 @@ def examine(
         return None, problems
     resolver = Resolver(root, chosen.variables, lambda mark: _place(root, mark))
     project = Project(root, chosen.stage, resolver.platform(platform), models, queries)
+    problems += _reports(project)
     return project, [*problems, *resolver.problems]
 
 
@@ -157,6 +158,24 @@ def _schemas(root: Path, platform: Platform) -> list[Problem]:
         fact = f"a source cannot be pulled into {pull.into!r}"
         remedy = f"Use lower-case letters, digits and _, and none of {', '.join(sorted(RESERVED_SCHEMAS))}."
         problems.append(Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, fact, remedy))
+    return problems
+
+
+def _reports(project: Project) -> list[Problem]:
+    """Reports that ask what is not there, or that nobody could send."""
+    problems = []
+    for report in project.platform.reports:
+        line = line_of(project.root / PLATFORM_FILE, f'"{report.name}"')
+        where = f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE
+        for name in report.queries:
+            if name not in project.queries and not (project.root / "queries" / f"{name}.sql").exists():
+                fact = f"the report {report.name} asks {name!r}, and there is no such query"
+                problems.append(Problem(where, fact, suggestion(name, project.queries)))
+    if project.platform.reports and project.stage.mail and "@" not in project.stage.sender:
+        line = line_of(project.root / settings.FILE, "mail")
+        fact = "the stage has a mail server, and nobody whom its reports come from"
+        remedy = 'Add sender = "address" to the section.'
+        problems.append(Problem(f"{settings.FILE}:{line}" if line else settings.FILE, fact, remedy))
     return problems
 
 

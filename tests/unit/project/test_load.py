@@ -147,3 +147,21 @@ def test_two_publications_of_one_name_are_refused(tmp_path):
     root = project(tmp_path, **{"platform.py": PLATFORM + PUBLISH * 2, "models/dim_staff.sql": STAFF})
     (found,) = problems(root)
     assert "two publications are called 'analysis'" in found
+
+
+def test_a_report_asks_what_is_there_and_has_a_sender(tmp_path):
+    report = 'platform.report("figures", ["revenu", "costs"], to=["a@example.com"], at="0 5 * * *")\n'
+    root = project(
+        tmp_path,
+        **{
+            "asterism.toml": f'{TOML}mail = "smtp://127.0.0.1:25"\n',
+            "platform.py": f"{PLATFORM}\n{report}",
+            "queries/revenue.sql": "-- Q.\nselect 1",
+            "queries/costs.sql": "-- Q.\nselect 1",
+        },
+    )
+    asked, sent = problems(root)
+    assert (
+        asked == "platform.py:11: the report figures asks 'revenu', and there is no such query\n  Did you mean revenue?"
+    )
+    assert sent.startswith("asterism.toml:4: the stage has a mail server, and nobody whom its reports come from")
