@@ -305,6 +305,7 @@ def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
 def test_without_amplitude_the_rest_goes_on(tmp_path: Path) -> None:
     house = House.of("jupiter", tmp_path, AMPLITUDE_URL="http://127.0.0.1:1/api/2/export")
     with house.running():
+        house.until(lambda: {model["state"] for model in house.json("status")["models"]} == {"current"})
         house("simulate", "--limit", "20", "--speed", "0")
         house.until(lambda: house.one("select count(*) from ops.all_user_events") == 20)
         (failure,) = [each for each in house.told("failed") if each["task"] == "amplitude"][:1]
