@@ -186,6 +186,27 @@ def test_the_stars_agree_with_the_files_and_with_what_was_landed(loaded):
     assert loaded.pull()["rows"] == 0
 
 
+def test_a_load_that_was_killed_in_the_middle_goes_on_and_ends_equal(loaded, tmp_path):
+    liberta = Liberta(copied(tmp_path / "liberta"))
+    platform = liberta.root / "platform.py"
+    platform.write_text(platform.read_text().replace("record=Event)", "record=Event, chunk_rows=2000)"))
+    generate(liberta.files, EVENTS - 5000, 0)
+    generate(liberta.files, 5000, EVENTS - 5000)
+    manifests = liberta.root / ".asterism" / "dev" / "lake" / "raw" / "rawevents" / "_manifests"
+    for chunks in (2, 5):
+        pulling = subprocess.Popen(liberta.command("pull"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while len([*manifests.glob("*.json")]) < chunks:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        pulling.kill()
+        pulling.wait()
+    assert liberta.pull()["rows"] <= EVENTS - 2000
+    for question in ("dau", "converting_and_paying", "revenue_per_currency", "cohorts"):
+        assert liberta.ask(question) == loaded.ask(question)
+    assert liberta.one("select count(*) from rawevents.events") == EVENTS
+
+
 def test_one_bad_line_is_set_aside_and_the_rest_goes_on(empty):
     empty.put("a.jsonl", event(1, "u1", "s1"), A_BAD_LINE, "no JSON", event(2, "u2", "s2"))
     empty.put("b.lzo", event(3, "u3", "s3"))
