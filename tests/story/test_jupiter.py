@@ -288,6 +288,15 @@ def test_rebuilding_the_rules_flags_nobody_again_and_all_tables_verify(bank: Ban
     assert bank.house.json("verify")["differences"] == 0
 
 
+def test_a_person_who_leaves_leaves_nothing_behind(bank: Bank) -> None:
+    bank.tell("u-leaver", "SAVING_PAYMENT_SUCCESSFUL", datetime(2026, 3, 1), **saving(300_000))
+    bank.house.until(lambda: bank.flags("u-leaver"))
+    bank.house("erase", "--stream", "sns-events", "--where", "\"userId\" = 'u-leaver'", "--yes")
+    for table in ("ops.all_user_events", "ops.user_behaviour", "ops.user_flagged_as_fraudulent"):
+        assert bank.house.one(f"select count(*) from {table} where user_id = 'u-leaver'") == 0
+    assert "u-leaver" not in bank.house.view("fraud")
+
+
 def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
     bank.house("simulate", "--limit", "600", "--speed", "0", "--seed", "3")
     bank.house.until(lambda: bank.house.ask("daily_metrics", day="2026-01-10")[0]["savers"] > 0)

@@ -118,6 +118,8 @@ class Platform:
         """
         if into is not None and window is not None:
             raise ValueError("a view with windows tells of nothing: leave out window or into")
+        if into is stream:
+            raise ValueError(f"a view cannot tell into the stream that it reads: give {stream.name!r} another")
 
         def declare(fold: Fold) -> Fold:
             name = fold.__name__

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from email.utils import parseaddr
 
 from croniter import croniter  # type: ignore[import-untyped]  # it ships without types
 
@@ -79,7 +80,7 @@ def send(
     else:
         identity = _identity(report, tick, sender)
         refused = mailer.send(letter.message(sender, report.to, identity, datetime.now(UTC)))
-        said = f"sent to {', '.join(each for each in report.to if each not in refused)}"
+        said = f"sent to {', '.join(each for each in report.to if parseaddr(each)[1] not in refused)}"
         said += f"; the mail server refused {', '.join(refused)}" if refused else ""
     with warehouse.session.transaction():
         warehouse.ledger.note_report(report.name, tick, report.to if mailer else ())

@@ -158,5 +158,13 @@ def test_a_view_with_windows_tells_of_nothing() -> None:
     from asterism.views import tumbling
 
     platform = Platform("p")
+    paid = platform.stream("s", Paid)
     with pytest.raises(ValueError, match="leave out window or into"):
-        platform.view(platform.stream("s", Paid), window=tumbling("at", "1h"), into=platform.stream("t"))
+        platform.view(paid, window=tumbling("at", "1h"), into=platform.stream("t"))
+
+
+def test_a_view_does_not_tell_into_its_own_stream() -> None:
+    platform = Platform("p")
+    paid = platform.stream("s", Paid)
+    with pytest.raises(ValueError, match="the stream that it reads"):
+        platform.view(paid, into=paid)
