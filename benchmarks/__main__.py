@@ -10,7 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import children
+from benchmarks.cases.event_latency import event_latency
+from benchmarks.cases.fold import fold
 from benchmarks.cases.freshness import freshness
+from benchmarks.cases.ingest import batches, ingest
 from benchmarks.cases.initial import initial, memory
 from benchmarks.cases.refresh import refresh
 from benchmarks.options import Options
@@ -21,6 +24,10 @@ CASES: dict[str, Callable[[Options], list[Row]]] = {
     "memory": memory,
     "refresh": refresh,
     "freshness": freshness,
+    "ingest": ingest,
+    "batches": batches,
+    "fold": fold,
+    "event_latency": event_latency,
 }
 
 

@@ -29,6 +29,16 @@ def dlt(contender: str, **arguments: Any) -> dict[str, Any]:
     return _run(PEER_PYTHON, f"dlt_{contender}", arguments)
 
 
+def bytewax(contender: str, **arguments: Any) -> dict[str, Any]:
+    """Run one of bytewax's."""
+    return _run(PEER_PYTHON, f"bytewax_{contender}", arguments)
+
+
+def client(**arguments: Any) -> dict[str, Any]:
+    """Run the client that sends events; the same for everybody."""
+    return _run(Path(sys.executable), "client", arguments)
+
+
 def peer_environment() -> dict[str, str]:
     """The environment that a peer runs in: quiet, and telling nobody."""
     return {**os.environ, "RUNTIME__LOG_LEVEL": "CRITICAL", "RUNTIME__DLTHUB_TELEMETRY": "false"}

@@ -70,7 +70,7 @@ def totesys(orders: int) -> Iterator[Database]:
     """A database with `orders` sales orders, while the context is open."""
     folder = Path(mkdtemp(prefix="asterism-bench-"))
     folder.chmod(0o755)  # the server runs as a user of its own where this is root
-    port = _free_port()
+    port = free_port()
     server = embedded(folder / "data", settings={**_SETTINGS, "listen_addresses": "127.0.0.1", "port": str(port)})
     try:
         execute(server.url, *SCHEMA.read_text().split(";\n"), *_ROWS, _ORDERS.format(orders=orders))
@@ -90,7 +90,8 @@ def execute(url: str, *statements: str) -> None:
                 connection.execute(statement)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at present."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

