@@ -131,7 +131,8 @@ class FilesSource:
             )
             # Rows of lines that are no more go when all objects have been read, by what is known of the others.
             known = seen | read.done if shrunk and complete else None
-            batches = self._batches(reading, Path(name), known, stack)
+            idle = bool(cursor) and not reading.seen and known is None
+            batches = iter(()) if idle else self._batches(reading, Path(name), known, stack)
             yield Answer(now, batches, msgspec.to_builtins(following), complete)
 
     @contextmanager
