@@ -64,6 +64,19 @@ class Form:
         parts = (self.model, self.table, self.columns, self.key, self.comment, self.references, self.current)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
+    @property
+    def schema(self) -> str:
+        """Where the table stands."""
+        return self.table.rpartition(".")[0]
+
+    @property
+    def indexes(self) -> dict[str, str]:
+        """What is indexed beside the key: what refers to other tables, and the versions of today."""
+        found = {f"{self.short}_{each.column}_idx"[:63]: f"({quote(each.column)})" for each in self.references}
+        if self.current:
+            found[f"{self.short}_current_idx"[:63]] = f"({listed(self.current)}) WHERE is_current"
+        return found
+
     def foreign_key(self, column: str) -> str:
         """The name of a foreign key; PostgreSQL cuts names at 63 bytes."""
         return f"{self.short}_{column}_fkey"[:63]
@@ -95,24 +108,28 @@ class Schema:
         """Whether a table refuses NULL in its key."""
         return any(kind == "p" for _, kind, _ in self._constraints(form))
 
-    def reshape(self, form: Form, *, nullable: bool) -> None:
+    def reshape(self, form: Form, *, nullable: bool) -> bool:
         """Drop and add columns, and drop a key that is another, or that NULLs in it will not meet.
 
-        Raises EngineError where a view of somebody's reads a column that is to go.
+        Answers whether columns came; then keys and indexes are gone as well, for `dress` makes them sooner than rows
+        enter them one by one. Raises EngineError where a view of somebody's reads a column that is to go.
         """
         present = {each.name: each.type for each in self.session.engine.columns(form.table)}
         wanted = {each.name: each for each in form.columns}
         gone = [name for name, kind in present.items() if name not in wanted or wanted[name].type != kind]
         new = [each for name, each in wanted.items() if name not in present or name in gone]
-        keys = [
-            name
-            for name, kind, columns in self._constraints(form)
-            if kind in "pu" and (set(columns) != set(form.key) or (kind == "p" and nullable))
-        ]
+        found = [(name, kind, columns) for name, kind, columns in self._constraints(form) if kind in "pu"]
+        keys = [name for name, kind, key in found if set(key) != set(form.key) or (kind == "p" and nullable)]
         if not (gone or new or keys):
-            return
+            return False
         self._refuse_readers(form, gone)
+        # Behind a question that lasts, all who ask after it would wait as well: rather give up, and try again later.
+        self.session.engine.execute("SET LOCAL lock_timeout = '10s'")
         self._unrefer(form)
+        if new and not self._is_referred(form):
+            keys = [name for name, *_ in found]
+            for name in form.indexes:
+                self.session.engine.execute(f"DROP INDEX IF EXISTS {quote(form.schema)}.{quote(name)}")
         alter = f"ALTER TABLE {quote(form.table)}"
         for name in keys:
             self.session.engine.execute(f"{alter} DROP CONSTRAINT {quote(name)}")
@@ -122,7 +139,7 @@ class Schema:
             self.session.engine.execute(f"{alter} ALTER COLUMN {quote(name)} DROP NOT NULL")
         for column in new:
             self.session.execute(f"{alter} ADD COLUMN {quote(column.name)} {column.type}")
-        self.session.reshaped(form.table)
+        return bool(new)
 
     def dress(self, form: Form, *, nullable: bool) -> None:
         """Key, indexes and comments, and no foreign key that is no longer declared."""
@@ -135,12 +152,8 @@ class Schema:
         for name, kind, columns in constraints:
             if kind == "f" and name == form.foreign_key(columns[0]) and name not in declared:
                 run(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}")
-        for column in dict.fromkeys(each.column for each in form.references):
-            name = f"{form.short}_{column}_idx"[:63]
-            run(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {table} ({quote(column)})")
-        if form.current:
-            name = f"{form.short}_current_idx"[:63]
-            run(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {table} ({listed(form.current)}) WHERE is_current")
+        for name, what in form.indexes.items():
+            run(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {table} {what}")
         run(f"COMMENT ON TABLE {table} IS {_literal(form.comment)}")
         for each in form.columns:
             run(f"COMMENT ON COLUMN {table}.{quote(each.name)} IS {_literal(each.comment)}")
@@ -178,6 +191,11 @@ class Schema:
             [quote(form.table)],
         ):
             self.session.engine.execute(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}")
+
+    def _is_referred(self, form: Form) -> bool:
+        """Whether somebody's own foreign key needs the key of a table."""
+        sql = "SELECT 1 FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass($1)"
+        return bool(self.session.engine.rows(sql, [quote(form.table)]))
 
     def _refuse_readers(self, form: Form, gone: Sequence[str]) -> None:
         for name in gone:

@@ -143,7 +143,9 @@ class Publisher:
         """Read the ledger, and write down the rows of the models in `whole`, at one refresh."""
         with self.turn():
             warehouse = self.warehouse()
-            refreshes = warehouse.ledger.refreshes(mark.seq if mark else 0, self.backlog + 1)
+            ledger = warehouse.ledger
+            # A history that began anew may not have come as far as the mark: then its last refresh stands for it.
+            refreshes = ledger.refreshes(mark.seq if mark else 0, self.backlog + 1) or ledger.refreshes(0, 1)
             models = {each.name: each for each in warehouse.models if each.name in self.publication.models}
             standing = {name: warehouse.session.columns(name) for name in models}
             standing = {name: columns for name, columns in standing.items() if columns}
@@ -242,10 +244,11 @@ class Publisher:
         for number, form in enumerate(forms):
             self.progress(f"publishing {self.publication.name}: writing", number, len(forms))
             staged[form.model] = self.replica.stage(form, self.parquet.read([seen.snapshots[form.model]]))
-        for form in forms:
-            self.replica.shape(form, staged[form.model])
+        reshaped = {form.model for form in forms if self.replica.shape(form, staged[form.model])}
         self.replica.without(seen.forms.values(), without)
-        return [self.replica.compare(form, staged[form.model], moment) for form in forms]
+        return [
+            self.replica.compare(form, staged[form.model], moment, rewrite=form.model in reshaped) for form in forms
+        ]
 
     def _left(self, mark: Mark | None) -> list[str]:
         """In words, once: the tables that are published no longer."""

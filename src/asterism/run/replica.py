@@ -46,7 +46,7 @@ class Written:
     removed: int
     added: int
     how: str
-    """`created`, `compared` with the whole model, or `followed` its change sets."""
+    """`created`, `compared` with the whole model, `rewritten` for other columns, or `followed` its change sets."""
 
 
 class UnfitError(Exception):
@@ -132,21 +132,30 @@ class Replica:
             self.session.engine.load(staged, form.columns, data, temporary=True)
             self.session.analyze(staged)
             return staged
-        self._schema.stand(form.table.rpartition(".")[0])
+        self._schema.stand(form.schema)
         self.session.engine.load(form.table, form.columns, data)
         self.session.analyze(form.table)
         return form.table
 
-    def shape(self, form: Form, staged: str) -> None:
-        """Give a table the columns of its form, and take from it a key that what is staged would not meet."""
-        if staged != form.table:
-            self._schema.reshape(form, nullable=any(self._nulls(form, staged)))
+    def shape(self, form: Form, staged: str) -> bool:
+        """Give a table the columns of its form, and take away a key that what is staged would not meet.
 
-    def compare(self, form: Form, staged: str, moment: datetime) -> Written:
-        """Make the rows of a table equal to those that are staged."""
+        Answers whether it has other columns now: then every row is to be written.
+        """
+        return staged != form.table and self._schema.reshape(form, nullable=any(self._nulls(form, staged)))
+
+    def compare(self, form: Form, staged: str, moment: datetime, *, rewrite: bool) -> Written:
+        """Make the rows of a table equal to those that are staged; `rewrite` them all where all differ anyway."""
         if staged == form.table:
             ((added,),) = self.session.rows(f"SELECT count(*) FROM {quote(staged)}")
             return Written(form.table, 0, added, "created")
+        if rewrite:  # DELETE, for after a TRUNCATE whoever reads by an older snapshot finds nothing
+            removed = self.session.execute(f"DELETE FROM {quote(form.table)}")
+            names = listed(form.names)
+            added = self.session.execute(
+                f"INSERT INTO {quote(form.table)} ({names}) SELECT {names} FROM {quote(staged)}"
+            )
+            return Written(form.table, removed, added, "rewritten")
         done = apply(self.session, Target(form.table, form.names, form.key), None, staged, moment)
         return Written(form.table, done.removed, done.added, "compared")
 
