@@ -86,12 +86,15 @@ class EngineError(AsterismError):
     """The warehouse is down or refuses a statement.
 
     `unavailable` says that the engine itself is in trouble: away, full, out of memory. Then no statement is to blame,
-    no model is held for it, and the same work may pass later.
+    no model is held for it, and the same work may pass later. `interrupted` says that it was stopped on purpose.
     """
 
-    def __init__(self, subject: str, fact: str, remedy: str = "", *, unavailable: bool = False) -> None:
+    def __init__(
+        self, subject: str, fact: str, remedy: str = "", *, unavailable: bool = False, interrupted: bool = False
+    ) -> None:
         super().__init__(subject, fact, remedy)
         self.unavailable = unavailable
+        self.interrupted = interrupted
 
 
 class LakeError(AsterismError):

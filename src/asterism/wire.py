@@ -31,6 +31,7 @@ from asterism.ports.log import Log
 from asterism.ports.mailer import Mailer
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
+from asterism.ports.sheets import Sheets
 from asterism.ports.source import Source
 from asterism.ports.state import State
 
@@ -111,6 +112,12 @@ class Wiring:
         from asterism.adapters.duckdb.parquet import DuckDBParquet
 
         return DuckDBParquet()
+
+    def sheets(self) -> Sheets:
+        """The writer of answers."""
+        from asterism.adapters.duckdb.sheets import DuckDBSheets
+
+        return DuckDBSheets()
 
     def lines(self) -> Lines:
         """The reader of JSON lines."""

@@ -16,7 +16,8 @@ from asterism.cli import show
 from asterism.cli.common import Common
 from asterism.cli.couriers import Couriers
 from asterism.cli.crew import Crew
-from asterism.cli.desk import Desk, Progress, Work
+from asterism.cli.desk import Desk, Work
+from asterism.cli.questions import VERBS, Questions
 from asterism.cli.verbs import (
     backfill,
     check,
@@ -24,7 +25,6 @@ from asterism.cli.verbs import (
     publish,
     pull,
     quarantine,
-    query,
     refresh,
     report,
     simulate,
@@ -37,6 +37,7 @@ from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine
 
 if TYPE_CHECKING:
+    from asterism.run.control import Caller
     from asterism.run.publish import Published
     from asterism.run.schedule import Task
 
@@ -45,7 +46,6 @@ BESIDE: Mapping[str, Work] = {
     "erase": erase.work,
     "pull": pull.work,
     "quarantine": quarantine.work,
-    "query": query.work,
     "refresh": refresh.work,
     "report": report.work,
     "status": status.work,
@@ -82,6 +82,7 @@ class Running:
         self.turns = Turns()
         self.saying = threading.Lock()
         self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
+        self.questions = Questions(desk, self.turns.turn)
         self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.troubled)
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
@@ -175,6 +176,7 @@ class Running:
         """Let go of what is past its time, in the log and everywhere."""
         with self.turns.turn():
             erase.upkeep(self.desk)
+        self.questions.changed()
         return False
 
     def triggered(self) -> bool:
@@ -219,20 +221,27 @@ class Running:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
 
-    def serve(self, verb: str, arguments: Mapping[str, Any], progress: Progress) -> Any:
+    def serve(self, verb: str, arguments: Mapping[str, Any], progress: Caller) -> Any:
         """Carry out a request of another command."""
+        if verb in VERBS:
+            return self.questions.serve(verb, arguments, progress)
         if verb in APART:
             return APART[verb](self.desk, arguments, progress)
         if verb in TURNING:
             answer = TURNING[verb](self.desk, arguments, progress, turn=self.turns.turn)
-            self.couriers.call()
+            self.moved()
             return answer
         if verb not in BESIDE:
             raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
         with self.turns.turn():
             answer = BESIDE[verb](self.desk, arguments, progress)
-        self.couriers.call()
+        self.moved()
         return answer
+
+    def moved(self) -> None:
+        """Data may have changed."""
+        self.couriers.call()
+        self.questions.changed()
 
     def puller(self, name: str) -> Callable[[], bool]:
         """The work of pulling one source: one step a turn, so that requests come in between during an initial load.
@@ -299,6 +308,7 @@ class Running:
             self.say("problems", f"the edited files are wrong, going on with those before:\n{text}")
             return
         self.desk.adopt(project)
+        self.questions.adopt(project)
         if project.platform.streams or self.crew.serve is not None:
             self.crew.adopt(project)
         self.schedule.replace(self.tasks())

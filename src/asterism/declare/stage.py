@@ -38,3 +38,7 @@ class Stage:
     """Bytes of a request's body, unpacked."""
     rate_limit: int = 0
     """Requests a second that one client (a token, or an address without one) may make; 0: as many as it likes."""
+    row_limit: int = 10_000
+    """Rows of one answer to a question, at most."""
+    query_timeout: int = 30
+    """Seconds that one question may take, at most."""

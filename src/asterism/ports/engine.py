@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from asterism.declare.table import Column
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.reader import Reader
 
 
 class Engine(Protocol):
@@ -62,6 +63,10 @@ class Engine(Protocol):
 
         Takes as long as copying it. A server whose files are not ours (PostgreSQL) does nothing: it has its own upkeep.
         """
+        ...
+
+    def reader(self) -> Reader:
+        """Another connection to the same warehouse, to ask questions on another thread. Closed with this one."""
         ...
 
     def close(self) -> None:

@@ -56,6 +56,8 @@ STAGE_SETTINGS = (
     Setting("cors", list, [], "Origins whose pages may call the HTTP server; `*` is any."),
     Setting("body_limit", int, 10_000_000, "Bytes of a request's body, unpacked."),
     Setting("rate_limit", int, 0, "Requests a second of one client (a token, else an address); 0: no limit."),
+    Setting("row_limit", int, 10_000, "Rows of one answer over HTTP, at most."),
+    Setting("query_timeout", int, 30, "Seconds that one question over HTTP may take, at most."),
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
 )
 
@@ -196,6 +198,8 @@ class _Reader:
             cors=tuple(str(each) for each in section.get("cors") or ()),
             body_limit=_whole(section, "body_limit", 10_000_000),
             rate_limit=_whole(section, "rate_limit", 0),
+            row_limit=_whole(section, "row_limit", 10_000),
+            query_timeout=_whole(section, "query_timeout", 30),
         )
         return Settings(stage, variables)
 

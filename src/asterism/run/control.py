@@ -1,7 +1,8 @@
 """The control channel: while `run` holds the warehouse, other commands are carried out by it.
 
-A Unix domain socket in the stage's state folder, open to its owner only. Each connection carries one request, a line of
-JSON, and is answered by lines of JSON: any number with `progress`, then one with `result` or `error`.
+A Unix domain socket in the stage's state folder, open to its owner only. A connection carries requests one after
+another, each a line of JSON, which is answered by lines of JSON: any number with `progress`, then one with `result` or
+`error`. A result may say `bytes`: so many follow the line.
 """
 
 from __future__ import annotations
@@ -15,15 +16,38 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from asterism.errors import AsterismError, Problem, ProjectError
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a step's name, how much of it is done, and how much there is (None: unknown)."""
-Handler = Callable[[str, Mapping[str, Any], Progress], Any]
-"""Carries out (verb, arguments, progress); answers JSON values, raises AsterismError."""
+
+
+class Caller(Protocol):
+    """Who asks: is told of progress, and may have gone."""
+
+    def __call__(self, step: str, done: int, total: int | None, /) -> None:
+        """Tell of progress."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A result with bytes behind it."""
+
+    result: Any
+    body: bytes
+
+
+Handler = Callable[[str, Mapping[str, Any], Caller], Any]
+"""Carries out (verb, arguments, caller); answers JSON values or Attached, raises AsterismError."""
 
 _LONGEST_PATH = 100
 """Bytes of a socket's path that every system takes."""
@@ -38,6 +62,7 @@ class Server:
         self._listener: socket.socket | None = None
         self._private: Path | None = None
         self._threads: list[threading.Thread] = []
+        self._connections: set[socket.socket] = set()
 
     def start(self) -> None:
         """Listen. What a dead predecessor left is replaced."""
@@ -62,6 +87,9 @@ class Server:
             self._listener.close()
             self._listener = None
             self._clear()
+            for connection in [*self._connections]:  # one that is kept for more requests is not to be waited for
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
 
     def wait(self, seconds: float = 5.0) -> None:
         """After `close`, wait for the requests to end, so long at most.
@@ -95,22 +123,27 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         # A client that goes away while it is served loses its answer; the work is finished all the same.
+        self._connections.add(connection)
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
-            line = stream.readline()
-            if not line:
-                return
-            try:
+            for line in stream:
                 request = json.loads(line)
-                result = self._handle(request["verb"], request["arguments"], _teller(connection))
-                answer = {"result": result}
-            except AsterismError as error:
-                answer = {"error": describe(error)}
-            except Exception as error:  # noqa: BLE001 - a fault in one request must not end `run`
-                fault = AsterismError(
-                    "run", f"failed on the request: {type(error).__name__}: {error}", "See its output."
-                )
-                answer = {"error": describe(fault)}
-            _write(connection, answer)
+                answer = self._answer(request["verb"], request["arguments"], _Connected(connection))
+                if isinstance(answer, Attached):
+                    head = json.dumps({"result": answer.result, "bytes": len(answer.body)}, separators=(",", ":"))
+                    connection.sendall(head.encode() + b"\n" + answer.body)
+                else:
+                    _write(connection, answer)
+        self._connections.discard(connection)
+
+    def _answer(self, verb: str, arguments: Mapping[str, Any], caller: Caller) -> Attached | dict[str, Any]:
+        try:
+            result = self._handle(verb, arguments, caller)
+        except AsterismError as error:
+            return {"error": describe(error)}
+        except Exception as error:  # noqa: BLE001 - a fault in one request must not end `run`
+            fault = AsterismError("run", f"failed on the request: {type(error).__name__}: {error}", "See its output.")
+            return {"error": describe(fault)}
+        return result if isinstance(result, Attached) else {"result": result}
 
 
 class Client:
@@ -145,10 +178,15 @@ def is_served(folder: Path) -> bool:
     return client is not None
 
 
+def address(folder: Path) -> str:
+    """The socket's path."""
+    note = folder / "control.path"
+    return note.read_text() if note.exists() else str(folder / "control.sock")
+
+
 def connect(folder: Path) -> Client | None:
     """A connection to the `run` that holds the stage whose state is in `folder`, None where there is none."""
-    note = folder / "control.path"
-    path = note.read_text() if note.exists() else str(folder / "control.sock")
+    path = address(folder)
     if len(os.fsencode(path)) > _LONGEST_PATH:
         return None
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -164,7 +202,7 @@ def describe(error: AsterismError) -> dict[str, Any]:
     """An error as JSON values."""
     problems = error.problems if isinstance(error, ProjectError) else ()
     return {
-        "error": type(error).__name__,
+        "error": next(kind.__name__ for kind in type(error).__mro__ if kind in _kinds()),
         "subject": error.subject,
         "fact": error.fact,
         "remedy": error.remedy,
@@ -177,17 +215,32 @@ def revive(described: Mapping[str, Any]) -> AsterismError:
     if described["error"] == "ProjectError":
         problems = tuple(Problem(each["where"], each["fact"], each["remedy"]) for each in described["problems"])
         return ProjectError(described["subject"], problems)
-    kinds = {kind.__name__: kind for kind in AsterismError.__subclasses__()}
-    kind = kinds.get(described["error"], AsterismError)
+    kind = next((kind for kind in _kinds() if kind.__name__ == described["error"]), AsterismError)
     return kind(described["subject"], described["fact"], described["remedy"])
 
 
-def _teller(connection: socket.socket) -> Progress:
-    def tell(step: str, done: int, total: int | None) -> None:
-        with contextlib.suppress(OSError):
-            _write(connection, {"progress": [step, done, total]})
+def _kinds() -> list[type[AsterismError]]:
+    """Those that the other process knows."""
+    return [*AsterismError.__subclasses__(), AsterismError]
 
-    return tell
+
+class _Connected:
+    """Implements `Caller`, at the other end of a connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def __call__(self, step: str, done: int, total: int | None, /) -> None:
+        with contextlib.suppress(OSError):
+            _write(self._connection, {"progress": [step, done, total]})
+
+    def gone(self) -> bool:
+        try:
+            return not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
 
 def _write(connection: socket.socket, value: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from asterism.adapters.duckdb.reader import DuckDBReader
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
@@ -30,13 +31,14 @@ class DuckDBEngine:
     def __init__(self, path: Path | None = None, *, memory_limit: str | None = None) -> None:
         self._name = str(path) if path else "the warehouse in memory"
         self._path, self._memory_limit = path, memory_limit
+        self._readers: list[DuckDBReader] = []
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connect()
 
     def _connect(self) -> None:
         self._connection = duckdb.connect(":memory:")
         self._connection.execute(
-            "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '64MB'"
+            "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '64MB'"
         )
         if self._memory_limit:
             self._connection.execute("SET memory_limit = $1", [self._memory_limit])
@@ -160,8 +162,20 @@ class DuckDBEngine:
         finally:
             self._connect()
 
+    def reader(self) -> DuckDBReader:
+        """See `Engine.reader`."""
+        cursor = self._open().cursor()
+        if self._path is not None:
+            cursor.execute(f"USE {_CATALOG}")
+        made = DuckDBReader(cursor, self._name, lambda error, sql: _failed(self._name, error, sql))
+        self._readers.append(made)
+        return made
+
     def close(self) -> None:
         """See `Engine.close`."""
+        for reader in self._readers:
+            reader.close()  # a cursor that is left keeps the file
+        self._readers.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -178,7 +192,7 @@ class DuckDBEngine:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            raise EngineError(self._name, "the connection is closed")
+            raise EngineError(self._name, "the connection is closed", unavailable=True)
         return self._connection
 
 
@@ -196,6 +210,8 @@ def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:
     text = _first_line(error)
     if _FULL.search(text):
         return EngineError(name, text, "Free some disk space and repeat: nothing is half done.", unavailable=True)
+    if isinstance(error, duckdb.InterruptException):
+        return EngineError(name, "the statement was stopped", "Ask again, or for less.", interrupted=True)
     if isinstance(error, duckdb.OutOfMemoryException):
         return EngineError(name, text, "Give the machine more memory, or load in smaller chunks.")
     if isinstance(error, duckdb.IOException | duckdb.FatalException):

@@ -13,6 +13,7 @@ from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.arrowschema import postgres_types
 from asterism.adapters.postgres.failures import driver_error, engine_failure
+from asterism.adapters.postgres.reader import Decoded, PostgresReader
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
@@ -30,6 +31,8 @@ _COPIED = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLE
 _TURN = int.from_bytes(b"asterism")
 """An advisory lock that every transaction holds. A process that is killed leaves a server's process behind, which may
 still commit: who connects next waits for it, and then reads a cursor that stays."""
+_ALWAYS = ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off")
+_READING = ("default_transaction_read_only = on", "client_connection_check_interval = '1s'")
 _ALONE = ("lock_timeout = '60s'", "client_connection_check_interval = '1s'")
 _LOCK_TIMEOUT = "55P03"
 
@@ -40,7 +43,10 @@ class PostgresEngine:
     dialect = "postgres"
     enforces_keys = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, reading: bool = False) -> None:
+        """`reading`: it cannot write, and waits for no transaction of another."""
+        self._reading = reading
+        self._readers: list[PostgresReader] = []
         self._name = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", url)
         self._decoder = duckdb.connect(":memory:")
         self._decoder.execute("SET TimeZone = 'UTC'")
@@ -54,8 +60,10 @@ class PostgresEngine:
             connection = dbapi.connect(self._url, autocommit=True)
             with connection.cursor() as cursor:
                 # Compiling a plan to machine code takes longer than most refreshes.
-                for setting in ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off", *_ALONE):
+                for setting in (*_ALWAYS, *(_READING if self._reading else _ALONE)):
                     cursor.execute(f"SET {setting}")
+                if self._reading:
+                    return connection
                 cursor.execute(f"SELECT pg_advisory_lock({_TURN}), pg_advisory_unlock({_TURN})")
                 cursor.execute("SET lock_timeout = 0")
         except AdbcError as error:
@@ -106,19 +114,27 @@ class PostgresEngine:
 
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """See `Engine.ask`."""
+        with self.decoded(sql, parameters) as result:
+            return result.names, result.decoder.execute(result.sql).fetchall() if result.names else []
+
+    @contextmanager
+    def decoded(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Decoded]:
+        """Run one statement. Its result is read once, inside the context: what fails there is told as well."""
         with self._open().cursor() as cursor:
             try:
                 cursor.execute(sql, self._bound(parameters))
                 stream = cursor.fetch_arrow()
                 types = postgres_types(stream)
                 if not types:
-                    return (), []
+                    yield Decoded((), self._decoder, "")
+                    return
                 casts = [_decoded(place, kind, modifier) for place, (_, kind, modifier) in enumerate(types)]
                 names = ", ".join(f"c{place}" for place in range(len(casts)))
+                chosen = ", ".join(f"{cast} AS c{place}" for place, cast in enumerate(casts))
                 decoder = self._decoder.cursor()
                 decoder.register("_result", stream)
-                found = decoder.execute(f"SELECT {', '.join(casts)} FROM _result AS _r({names})").fetchall()
-                return tuple(name for name, *_ in types), found
+                found = f"SELECT {chosen} FROM _result AS _r({names})"
+                yield Decoded(tuple(name for name, *_ in types), decoder, found)
             except AdbcError as error:
                 raise self._failed(error, sql) from error
             except duckdb.Error as error:
@@ -180,8 +196,17 @@ class PostgresEngine:
     def scrub(self) -> None:
         """See `Engine.scrub`."""
 
+    def reader(self) -> PostgresReader:
+        """See `Engine.reader`."""
+        made = PostgresReader(PostgresEngine(self._url, reading=True))
+        self._readers.append(made)
+        return made
+
     def close(self) -> None:
         """See `Engine.close`."""
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
         self._closed = True
         self._disconnect()
 
@@ -214,6 +239,8 @@ class PostgresEngine:
 
     def _failed(self, error: BaseException, sql: str) -> EngineError:
         state = getattr(error, "sqlstate", None) or ""
+        if "canceling statement due to user request" in str(error):
+            return EngineError(self._name, "the statement was stopped", "Ask again, or for less.", interrupted=True)
         if not state or state.startswith(("08", "57P")):
             self._disconnect()  # the server went away: the next statement connects anew
         return engine_failure(self._name, self._url, error, sql)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +11,6 @@ from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
-from asterism.project.nearest import suggestion
 
 
 def register(app: typer.Typer) -> None:
@@ -58,18 +55,9 @@ def query(
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
     """Answer `question` with the texts `values` for its parameters."""
-    from asterism.run.answer import answer
-    from asterism.run.values import as_json
+    from asterism.run.ask import Book, table
 
-    question: str = arguments["question"]
-    named = desk.project.queries.get(question)
-    if named is None and re.fullmatch(r"\w+", question):
-        raise UsageError(question, "is not a query of this platform", suggestion(question, desk.project.queries))
-    found = answer(desk.warehouse, named or question, arguments["values"])
-    columns = _distinct(found.columns)
-    numeric = [place for place in range(len(columns)) if _is_numeric([row[place] for row in found.rows])]
-    rows = [{column: as_json(value) for column, value in zip(columns, row, strict=True)} for row in found.rows]
-    return {"columns": columns, "rows": rows, "numeric": numeric}
+    return table(desk.warehouse.engine.reader(), Book(desk.project), arguments["question"], arguments["values"])
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -77,20 +65,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise UsageError(f"--param {text}", "does not say a value", "Write --param NAME=VALUE.")
     return name.strip(), value
-
-
-def _is_numeric(values: list[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in known)
-
-
-def _distinct(names: tuple[str, ...]) -> list[str]:
-    """Column names as keys: a name that stands twice gets a number, so that no value is lost."""
-    taken: list[str] = []
-    for name in names:
-        number, fresh = 1, name
-        while fresh in taken:
-            number += 1
-            fresh = f"{name}_{number}"
-        taken.append(fresh)
-    return taken

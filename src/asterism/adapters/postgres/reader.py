@@ -1,0 +1,105 @@
+"""Questions to a PostgreSQL warehouse: a session of its own, in which every transaction is read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+
+from asterism.declare.table import Column
+from asterism.errors import EngineError
+from asterism.ports.arrow import ArrowStream
+
+_PART = 1000
+"""Rows handed over at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A result whose values DuckDB turns into what they are: `sql`, asked of `decoder`, answers it once."""
+
+    names: tuple[str, ...]
+    """Of the columns; empty where the statement has no result."""
+    decoder: duckdb.DuckDBPyConnection
+    sql: str
+
+
+class Session(Protocol):
+    """What of a `PostgresEngine` is used here."""
+
+    def decoded(self, sql: str, parameters: Sequence[Any] = ()) -> AbstractContextManager[Decoded]:
+        """See `PostgresEngine.decoded`."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the running statement."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class PostgresReader:
+    """Implements `Reader`."""
+
+    dialect = "postgres"
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._closed = False
+
+    @property
+    def is_open(self) -> bool:
+        """See `Reader.is_open`."""
+        return not self._closed
+
+    def shape(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Column, ...]:
+        """See `Reader.shape`."""
+        with self._session.decoded(f"SELECT * FROM ({sql}) AS _shape LIMIT 0", parameters) as result:
+            types = result.decoder.execute(f"DESCRIBE {result.sql}").fetchall()
+            return tuple(Column(name, kind[1]) for name, kind in zip(result.names, types, strict=True))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+        """See `Reader.rows`."""
+        with self._session.decoded(sql, parameters) as result:
+            result.decoder.execute(result.sql)
+            while part := result.decoder.fetchmany(_PART):
+                yield part
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """See `Reader.fetch`."""
+        return _Stream(self._session.decoded(sql, parameters))
+
+    def interrupt(self) -> None:
+        """See `Reader.interrupt`."""
+        with suppress(EngineError):  # it has been closed, or has lost its server
+            self._session.interrupt()
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        self._closed = True
+        self.interrupt()
+        self._session.close()
+
+
+class _Stream:
+    """Implements `ArrowStream`; the question runs when it is taken, and its cursor is kept until it is let go of."""
+
+    def __init__(self, decoded: AbstractContextManager[Decoded]) -> None:
+        self._decoded = decoded
+        self._taken = False
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """See `ArrowStream`."""
+        result = self._decoded.__enter__()
+        self._taken = True
+        return result.decoder.sql(result.sql).__arrow_c_stream__(requested_schema)
+
+    def __del__(self) -> None:
+        if self._taken:
+            with suppress(Exception):  # whoever read it has been told what failed
+                self._decoded.__exit__(None, None, None)
