@@ -22,12 +22,15 @@ from obstore.store import GCSStore, LocalStore, S3Store
 from asterism.errors import SourceError
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig  # exists for type checkers only
+    from obstore import GetOptions  # these exist for type checkers only
+    from obstore.store import RetryConfig
 
 SCHEMES = ("file", "s3", "gs")
 _SETTLING = timedelta(seconds=0.4)
 """A local file that was written so recently may be half there."""
 _CHUNK = 1 << 20
+_UNTAGGED = "written at "
+"""How a version is called in a store that gives none a tag."""
 
 
 class Item(NamedTuple):
@@ -80,19 +83,20 @@ class Store:
         """The bytes of an object. Raises ChangedError where it was replaced or removed since it was listed."""
         try:
             with self._speaking():
-                yield from obstore.get(self._store, item.key, options={"if_match": item.etag}).stream(_CHUNK)
+                options: GetOptions = {} if item.etag.startswith(_UNTAGGED) else {"if_match": item.etag}
+                yield from obstore.get(self._store, item.key, options=options).stream(_CHUNK)
         except (exceptions.PreconditionError, exceptions.NotFoundError, FileNotFoundError) as error:
             raise ChangedError(item.key) from error
 
     def _listed(self) -> list[Item]:
         store = self._store
         with self._speaking():
-            items = [
-                Item(each["path"], each["e_tag"] or str(each["last_modified"]), each["size"], each["last_modified"])
-                for page in obstore.list(store, chunk_size=1000)
-                for each in page
-                if self._matches(each["path"])
-            ]
+            found = [each for page in obstore.list(store, chunk_size=1000) for each in page]
+        items = [
+            Item(each["path"], each["e_tag"] or f"{_UNTAGGED}{when}", each["size"], when)
+            for each in found
+            if (when := each["last_modified"]) and self._matches(each["path"])
+        ]
         return sorted(items, key=lambda item: (item.modified, item.key))
 
     @contextmanager

@@ -1,5 +1,5 @@
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Literal
@@ -13,7 +13,11 @@ from asterism import Record
 from asterism.adapters.files.lines import LONGEST
 from asterism.adapters.files.lzop import packed
 from asterism.adapters.files.store import Store, matcher
-from asterism.errors import SourceError
+from asterism.declare.source import Pull
+from asterism.declare.stage import Stage
+from asterism.errors import SourceError, UsageError
+from asterism.sources import Files
+from asterism.wire import Wiring
 
 
 class Place(Record):
@@ -366,6 +370,14 @@ def test_a_folder_that_is_missing_says_so(tmp_path):
     with pytest.raises(SourceError, match="events: there is no folder") as caught:
         store.items()
     assert caught.value.transient
+
+
+def test_an_unknown_scheme_names_those_that_are_known(tmp_path):
+    declared = Pull(Files("ftp://h/d"), "events", timedelta(seconds=1), timedelta(hours=1))
+    with Wiring(Stage("dev", "duckdb:///:memory:", "memory:///", str(tmp_path))) as wiring:
+        with pytest.raises(UsageError, match="no adapter is known for ftp:") as caught:
+            wiring.source(declared)
+        assert "s3:" in caught.value.remedy
 
 
 def test_many_polls_leave_a_short_cursor(tmp_path):
