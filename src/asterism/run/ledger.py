@@ -18,7 +18,7 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS = 3
+_VERSIONS = 4
 """How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
 
 
@@ -43,6 +43,16 @@ class ModelState:
     since: datetime | None
     refreshed_at: datetime | None
     ticked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A check of a model that some row fails, though the model goes on. `since` is the moment of a refresh."""
+
+    model: str
+    check: str
+    error: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +230,31 @@ class Ledger:
             rows.append(f"({', '.join(f'CAST(${start + n} AS {kind})' for n, kind in enumerate(types, 1))})")
         self._session.execute(f"INSERT INTO _asterism.models VALUES {', '.join(rows)}", values)
 
+    def warnings(self) -> tuple[Warned, ...]:
+        """The checks that some row fails, by model."""
+        found = self._session.rows(
+            "SELECT model, condition, error, since FROM _asterism.warnings ORDER BY model, condition"
+        )
+        return tuple(Warned(*row) for row in found)
+
+    def note_warning(self, warned: Warned) -> None:
+        """Note that a check fails."""
+        self.forget_warning(warned.model, warned.check)
+        values = [warned.model, warned.check, warned.error, warned.since]
+        self._session.execute("INSERT INTO _asterism.warnings VALUES ($1, $2, $3, $4)", values)
+
+    def forget_warning(self, model: str, check: str) -> None:
+        """Note that a check passes, or is no longer made."""
+        self._session.execute("DELETE FROM _asterism.warnings WHERE model = $1 AND condition = $2", [model, check])
+
     def forget_model(self, name: str) -> None:
         """Remove a stored table from the ledger."""
-        self._session.execute("DELETE FROM _asterism.models WHERE model = $1", [name])
+        for table in ("models", "warnings"):
+            self._session.execute(f"DELETE FROM _asterism.{table} WHERE model = $1", [name])
 
     def clear(self) -> None:
         """Forget all but the ledger's own version, the runs, for people to read, and what reports were sent."""
-        for table in ("cursors", "batches", "tables", "refreshes", "models"):
+        for table in ("cursors", "batches", "tables", "refreshes", "models", "warnings"):
             self._session.execute(f"DELETE FROM _asterism.{table}")
 
     def reported(self, report: str) -> datetime | None:
