@@ -18,7 +18,7 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS = 4
+_VERSIONS = 5
 """How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
 
 

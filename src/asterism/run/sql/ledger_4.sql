@@ -1,9 +1,5 @@
--- Version 4 of the ledger: incidents.
+-- Version 4 of the ledger: checks that rows fail.
 
--- What has gone wrong, once each: a step that failed, an objective that was missed, a quarantine that grew, a disk that
--- filled. Without `over_at` it lasts. `last_good` is when it was last well. `told` and `told_over` are JSON lists of who
--- has been told of its beginning and of its end: digests of addresses, for addresses hold passwords.
-CREATE TABLE _asterism.incidents (
-    kind TEXT, subject TEXT, fact TEXT, remedy TEXT, since TIMESTAMP, last_good TIMESTAMP, over_at TIMESTAMP, told TEXT,
-    told_over TEXT
-);
+-- The checks of a model (`-- check: … or warn`) that some row fails, with what is wrong and since when. A check that
+-- passes again is not here. Checks that stop are not here either: their model is held, and `models` says why.
+CREATE TABLE _asterism.warnings (model TEXT, condition TEXT, error TEXT, since TIMESTAMP);
