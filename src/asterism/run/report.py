@@ -62,8 +62,9 @@ def send(
     *,
     mailer: Mailer | None,
     sender: str,
+    noted: bool = True,
 ) -> str:
-    """Send a report, and note that its `tick` is done with; answer in words what was done.
+    """Send a report, and note, unless told otherwise, that its `tick` is done with; answer in words what was done.
 
     Without a mail server the answer is the report's text. Raises MailError, after which the tick is as due as before.
 
@@ -82,8 +83,9 @@ def send(
         refused = mailer.send(letter.message(sender, report.to, identity, datetime.now(UTC)))
         said = f"sent to {', '.join(each for each in report.to if parseaddr(each)[1] not in refused)}"
         said += f"; the mail server refused {', '.join(refused)}" if refused else ""
-    with warehouse.session.transaction():
-        warehouse.ledger.note_report(report.name, tick, report.to if mailer else ())
+    if noted:
+        with warehouse.session.transaction():
+            warehouse.ledger.note_report(report.name, tick, report.to if mailer else ())
     return said
 
 

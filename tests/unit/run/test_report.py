@@ -130,6 +130,14 @@ def test_a_report_that_could_not_be_sent_stays_due_under_the_same_message_id(war
     assert due(warehouse, REPORT, FIVE + HOUR) is None
 
 
+def test_a_report_that_was_sent_by_hand_is_sent_by_the_clock_all_the_same(warehouse: Warehouse) -> None:
+    assert due(warehouse, REPORT, FIVE - HOUR) is None
+    letter, box = compose(warehouse, REPORT, QUERIES, FIVE.date()), Broken(0)
+    send(warehouse, REPORT, letter, FIVE + HOUR, mailer=box, sender="a@example.com", noted=False)
+    assert len(box.messages) == 1
+    assert due(warehouse, REPORT, FIVE + 2 * HOUR) == FIVE
+
+
 def test_without_a_mail_server_a_report_is_shown(warehouse: Warehouse) -> None:
     assert due(warehouse, REPORT, FIVE - HOUR) is None
     letter = compose(warehouse, REPORT, QUERIES, FIVE.date())

@@ -64,7 +64,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     if not desk.project.stage.mail:
         remedy = 'Write mail = "smtp://…" in the stage\'s section of asterism.toml.'
         raise UsageError(f"report {declared.name}", "the stage has no mail server", remedy)
-    return {**result, "sent": _sent(desk, declared, day, moment)}
+    return {**result, "sent": _sent(desk, declared, day, moment, noted=False)}
 
 
 def due(desk: Desk, name: str, *, called: bool = False) -> str:
@@ -81,13 +81,13 @@ def due(desk: Desk, name: str, *, called: bool = False) -> str:
     return _sent(desk, declared, tick.date() - timedelta(days=1), tick) if tick is not None else ""
 
 
-def _sent(desk: Desk, declared: Report, day: date, tick: datetime) -> str:
+def _sent(desk: Desk, declared: Report, day: date, tick: datetime, *, noted: bool = True) -> str:
     from asterism.run.report import compose, send
 
     letter = compose(desk.warehouse, declared, desk.project.queries, day)
     stage = desk.project.stage
     mailer = desk.wiring.mailer() if stage.mail else None
-    return send(desk.warehouse, declared, letter, tick, mailer=mailer, sender=stage.sender)
+    return send(desk.warehouse, declared, letter, tick, mailer=mailer, sender=stage.sender, noted=noted)
 
 
 def _declared(desk: Desk, name: str) -> Report:
