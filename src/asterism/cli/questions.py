@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from asterism.run.control import Caller
 
 VERBS = frozenset({"ask", "query"})
+LOOKING = frozenset({"check", "describe", "status", "verify"})
+"""Other verbs of `run` that change nothing, so that answers stay as they are."""
 
 
 class Questions:

@@ -17,10 +17,11 @@ from asterism.cli.common import Common
 from asterism.cli.couriers import Couriers
 from asterism.cli.crew import Crew
 from asterism.cli.desk import Desk, Work
-from asterism.cli.questions import VERBS, Questions
+from asterism.cli.questions import LOOKING, VERBS, Questions
 from asterism.cli.verbs import (
     backfill,
     check,
+    describe,
     erase,
     publish,
     pull,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 BESIDE: Mapping[str, Work] = {
     "check": check.work,
+    "describe": describe.work,
     "erase": erase.work,
     "pull": pull.work,
     "quarantine": quarantine.work,
@@ -235,7 +237,8 @@ class Running:
             raise UsageError(verb, "cannot be done while `asterism run` works on the stage", "Stop it first.")
         with self.turns.turn():
             answer = BESIDE[verb](self.desk, arguments, progress)
-        self.moved()
+        if verb not in LOOKING:
+            self.moved()
         return answer
 
     def moved(self) -> None:

@@ -6,18 +6,20 @@ import contextlib
 import logging
 from collections.abc import Collection
 
-from asterism.http import ingest
+from asterism.http import ingest, queries, sql
 from asterism.http.asgi import App, Headers, Message, Receive, Scope, Send
 from asterism.http.problem import GUARDED, HttpProblem, answer
 
 _SNS = "/sns/"
 _METHODS = b"GET, POST, DELETE, OPTIONS"
-_HEADERS = b"Authorization, Content-Type, Content-Encoding, Idempotency-Key, Last-Event-ID"
-_EXPOSED = b"Retry-After, WWW-Authenticate"
+_HEADERS = b"Authorization, Content-Type, Content-Encoding, Idempotency-Key, Last-Event-ID, If-None-Match"
+_EXPOSED = b"Retry-After, WWW-Authenticate, ETag, Link, Asterism-Truncated"
 _log = logging.getLogger(__name__)
 
 
-def application(ingest_app: App, sns_app: App, others: App, origins: Collection[str]) -> App:
+def application(
+    ingest_app: App, sns_app: App, queries_app: App, sql_app: App, others: App, origins: Collection[str]
+) -> App:
     """All of them as one. `origins` are those whose pages may call; `*` is any."""
     allowed = frozenset(origin.encode() for origin in origins)
 
@@ -28,6 +30,10 @@ def application(ingest_app: App, sns_app: App, others: App, origins: Collection[
                 await ingest_app(scope, receive, send)
             elif path.startswith(_SNS):
                 await sns_app(scope, receive, send)
+            elif path == queries.PREFIX or path.startswith(f"{queries.PREFIX}/"):
+                await queries_app(scope, receive, send)
+            elif path == sql.PATH:
+                await sql_app(scope, receive, send)
             else:
                 await others(scope, receive, send)
         except Exception:  # noqa: BLE001 - whatever it is, it is told and answered

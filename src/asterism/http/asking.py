@@ -87,6 +87,7 @@ class Asker:
             raise
         self._idle.append(connection)
         if head.error is not None:
-            raise revive(head.error)
+            error = revive(head.error)
+            raise HttpProblem(503, f"{error.subject}: {error.fact}", headers=SOON)
         found = bytes(head.result)
         return (_refusal if b'"kind":' in found[:10] else _reply).decode(found), body

@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from asterism.declare.endpoint import Endpoint
 from asterism.declare.stream import Stream
+from asterism.http import queries, sql
 from asterism.project.load import Project
 
 _PUBLIC = {"needs": None}
@@ -106,7 +107,8 @@ def _whole(app: Litestar, project: Project) -> dict[str, Any]:
     known["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     ingest = {f"/streams/{s.name}": {"post": _ingest(s, schemas[s.name])} for s in platform.streams}
     sns = {f"/sns/{each.stream.name}": {"post": _sns(each)} for each in platform.endpoints}
-    api["paths"] = {**ingest, **sns, **api["paths"]}
+    asked = {**queries.operations(project), sql.PATH: sql.operation()}
+    api["paths"] = {**ingest, **sns, **asked, **api["paths"]}
     for path in api["paths"].values():
         for operation in path.values():
             if "health" not in operation["tags"]:

@@ -19,6 +19,7 @@ from asterism.errors import AsterismError, UsageError
 from asterism.http.asgi import Scope
 from asterism.http.describe import describe
 from asterism.http.health import health
+from asterism.http.models import models
 from asterism.http.operate import quarantine, simulate
 from asterism.http.problem import GUARDED, HttpProblem
 from asterism.http.services import Services
@@ -42,6 +43,7 @@ def framework(services: Services, body_limit: int) -> Litestar:
     return Litestar(
         [
             *views(services),
+            *models(services),
             *quarantine(services),
             *simulate(services),
             *health(services),

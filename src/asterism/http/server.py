@@ -17,16 +17,20 @@ from granian.server.embed import Server
 
 from asterism.errors import UsageError
 from asterism.http.access import Access
+from asterism.http.answers import Answers
 from asterism.http.app import application, nothing
 from asterism.http.append import Appender
 from asterism.http.asgi import App
+from asterism.http.asking import Asker
 from asterism.http.body import SECONDS, Bodies
 from asterism.http.changes import HEARTBEAT, Changes
 from asterism.http.control import Control
 from asterism.http.framework import framework
 from asterism.http.ingest import Ingest
+from asterism.http.queries import Queries
 from asterism.http.rates import Rates
 from asterism.http.services import Services
+from asterism.http.sql import Sql
 from asterism.ports.log import Log
 from asterism.ports.state import State
 from asterism.project.load import Project
@@ -62,10 +66,14 @@ class HttpServer:
         bodies = Bodies(stage.body_limit, body_seconds)
         control = Control(Path(stage.state))
         services = Services(project, access, states, self._changes, control, self._probe)
+        self._asker = Asker(Path(stage.state))
+        answers = Answers(self._asker)
         streams = project.platform.streams
         self.app = application(
             Ingest(streams, access, bodies, self._appender, self._large),
             self._sns(project, tokens),
+            Queries(project, access, answers),
+            Sql(access, bodies, answers),
             cast("App", framework(services, stage.body_limit)),
             stage.cors,
         )
@@ -91,6 +99,7 @@ class HttpServer:
             self._server.on_startup(lambda: listening(number))
             await self._server.serve()
         self._large.shutdown()
+        self._asker.close()
 
     def stop(self) -> None:
         """Take nothing new; what was taken is answered."""
