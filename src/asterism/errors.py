@@ -12,6 +12,7 @@
     ├── ViewError              a live view stands still at a record that its fold cannot take
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
     ├── MailError              the mail server is down, or refuses a message
+    ├── AlertError             an alert could not be delivered
     ├── LockedError            another process holds the platform
     └── VerificationError      what is stored differs from what the models say
 
@@ -133,6 +134,10 @@ class ModelError(AsterismError):
 
 class MailError(AsterismError):
     """The mail server is down, or refuses a message; nobody has received it. The schedule tries again."""
+
+
+class AlertError(AsterismError):
+    """An alert could not be delivered to an address. The watch tries again."""
 
 
 class LockedError(AsterismError):

@@ -24,6 +24,7 @@ from asterism.declare.simulator import Simulator
 from asterism.declare.source import Amplitude, Files, Pull
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
+from asterism.ports.alerts import Alerts
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
@@ -197,6 +198,12 @@ class Wiring:
             return SmtpMailer(self.stage.mail)
         mailer: Mailer = _outside("mailer", scheme, f"the mail of stage {self.stage.name}", SCHEMES)(self.stage.mail)
         return mailer
+
+    def alerts(self, address: str) -> Alerts:
+        """Who is alerted at an address of the stage. Raises UsageError for one that says nothing to anybody."""
+        from asterism.adapters.apprise.alerts import AppriseAlerts
+
+        return AppriseAlerts(address)
 
     def player(self, simulator: Simulator) -> Player:
         """A connection that writes what a simulator makes up into its source's database. Raises SourceError."""
