@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,22 @@ class Reference:
 
     column: str
     table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What every row of a model must meet: a condition, or what `unique` or `reference` says."""
+
+    text: str
+    """As the header has it, without what is to happen: `amount >= 0`."""
+    line: int
+    """Of the file, from 1."""
+    stops: bool = True
+    """Whether the model is held at its last good state when a row fails; else people are told, and it goes on."""
+    unique: tuple[str, ...] = ()
+    """No two rows have the same values here; a row with a NULL among them is like no other."""
+    reference: Reference | None = None
+    """The column is NULL, or the key of a row of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,9 @@ class Model:
     record: str | None = None
     """With history: the name of the surrogate key of a version; `<model>_record_id` unless given."""
     references: tuple[Reference, ...] = ()
+    freshness: timedelta | None = None
+    """How old its data may be; None: as the stage or the platform says."""
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +14,7 @@ from sqlglot import exp
 from asterism.declare.model import Model
 from asterism.declare.table import Column, Table
 from asterism.errors import Problem
-from asterism.plan import clock
+from asterism.plan import checks, clock
 from asterism.plan.determine import determine
 from asterism.plan.hidden import hide
 from asterism.plan.inline import inline
@@ -62,7 +63,7 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
             parsed[model.name] = parse(model.sql)
         except Refused as refused:
             problems.append(refused.problem(_where(model, root), model.line))
-    order, cycle = _order(parsed)
+    order, cycle = _order(parsed, named)
     if cycle:
         problems.append(
             Problem(
@@ -85,6 +86,10 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
             problems.append(refused.problem(_where(model, root), model.line))
             broken.add(name)
             continue
+        if wrong := checks.refusals(model, made[-1].table.column_names):
+            problems += [refused.problem(_where(model, root), model.line) for refused in wrong]
+            broken.add(name)
+            continue
         plans += made
         for plan in made:
             known[plan.table.name] = stored_table(plan)
@@ -101,19 +106,31 @@ def stored_table(plan: Plan) -> Table:
     return Table(plan.table.name, columns, (record,))
 
 
-def _order(parsed: Mapping[str, exp.Query]) -> tuple[list[str], list[str]]:
+def _order(parsed: Mapping[str, exp.Query], models: Mapping[str, Model]) -> tuple[list[str], list[str]]:
+    """Inputs first, or what is not in the cycle that is answered too; what a check refers to first, where it can be."""
     graph = {
         name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()
     }
     own = [name for name, query in parsed.items() if any(each == name for each, _ in sources(query))]
     if own:
         return [name for name in graph if name not in own], [own[0], own[0]]
+    with suppress(CycleError):
+        return list(TopologicalSorter(_referred_first(graph, models)).static_order()), []
     try:
         return list(TopologicalSorter(graph).static_order()), []
     except CycleError as error:
         cycle = list(error.args[1])
         rest = {name: inputs - set(cycle) for name, inputs in graph.items() if name not in cycle}
         return list(TopologicalSorter(rest).static_order()), cycle
+
+
+def _referred_first(graph: Mapping[str, set[str]], models: Mapping[str, Model]) -> dict[str, set[str]]:
+    return {
+        name: inputs
+        | {each.reference.table for each in models[name].checks if each.reference and each.reference.table in graph}
+        - {name}
+        for name, inputs in graph.items()
+    }
 
 
 def _compile(model: Model, parsed: exp.Query, tables: Mapping[str, Table]) -> list[Plan]:
@@ -300,6 +317,9 @@ def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: 
                 problems.append(
                     Problem(_where(model, root), fact, "Refer to a dimension with a key of one column and no history.")
                 )
+        problems += [
+            each.problem(_where(model, root), model.line) for each in checks.unreferable(model, models, tables)
+        ]
     return problems
 
 

@@ -44,9 +44,10 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when the table's meaning does, not when its comments or spaces do."""
+        """Changes when the table's meaning or its checks do, not when its comments or spaces do."""
         history = (self.model.history, self.model.record) if self.model else ()
-        text = repr((self.query.sql("duckdb"), self.table.name, self.table.key, history))
+        checks = [(each.text, each.stops) for each in self.model.checks] if self.model else []
+        text = repr((self.query.sql("duckdb"), self.table.name, self.table.key, history, *checks))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
-from asterism.declare.model import Kind, Model, Parameter, Query, Reference
+from asterism.declare.duration import duration
+from asterism.declare.model import Check, Kind, Model, Parameter, Query, Reference
 from asterism.errors import Problem
 from asterism.project.nearest import nearest, suggestion
 
@@ -19,6 +21,11 @@ MODEL_HEADERS: Mapping[str, str] = {
     "record": "With history: the name of a version's own key, a 63-bit integer; `<model>_record_id` unless given.",
     "references": "`column -> model, …`: foreign keys. A dimension's row that is deleted at the source stays while a "
     "fact refers to it.",
+    "freshness": "How old its data may be, `30m` say: the objective whose missing is alerted. Else the stage's, or the "
+    "platform's.",
+    "check": "What every row must meet, one line each check: a condition in SQL over the model's columns, "
+    "`unique(column, …)`, or `column -> table`. A row that fails it holds the model at its last good state; "
+    "with `or warn` at the end it is only told.",
 }
 QUERY_HEADERS: Mapping[str, str] = {
     "param": "`name type` or `name type = default`, one line each parameter; `$name` in the SQL. The default is SQL.",
@@ -28,6 +35,9 @@ _COMMENT = re.compile(r"\s*--\s?(.*)$")
 _HEADER = re.compile(r"\s*([A-Za-z][A-Za-z_-]*)\s*:(?!:)\s*(.*)$")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _TABLE = re.compile(rf"{_NAME.pattern}(\.{_NAME.pattern})?")
+_OTHERWISE = re.compile(r"(?i)\s+or\s+(warn|stop)$")
+_UNIQUE = re.compile(r"(?i)unique\s*\(([^()]*)\)")
+_REFERENCE = re.compile(rf"(\w+)\s*->\s*({_TABLE.pattern})")
 
 
 @dataclass(slots=True)
@@ -115,6 +125,8 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
     if record and _NAME.fullmatch(record[1]) is None:
         header.report(record[0], f"{record[1]!r} cannot name a column", "Use lower-case letters, digits and _.")
     references = _references(header)
+    freshness = _freshness(header)
+    checks = _checks(header)
     if header.problems or not kind:
         return None, header.problems
     made = Model(
@@ -128,6 +140,8 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
         history="versions" if history else None,
         record=(record[1] if record else f"{path.stem.rpartition('.')[2]}_record_id") if history else None,
         references=references,
+        freshness=freshness,
+        checks=checks,
     )
     return made, []
 
@@ -175,6 +189,17 @@ def _names(header: Header, found: tuple[int, str], what: str) -> tuple[str, ...]
     return names
 
 
+def _freshness(header: Header) -> timedelta | None:
+    found = header.one("freshness")
+    if found is None:
+        return None
+    try:
+        return duration(found[1])
+    except ValueError as error:
+        header.report(found[0], f"freshness: {error}", "Write `-- freshness: 30m`, say.")
+        return None
+
+
 def _references(header: Header) -> tuple[Reference, ...]:
     found = header.one("references")
     if found is None:
@@ -189,3 +214,24 @@ def _references(header: Header) -> tuple[Reference, ...]:
         else:
             references.append(Reference(match[1], match[2]))
     return tuple(references)
+
+
+def _checks(header: Header) -> tuple[Check, ...]:
+    checks: dict[str, Check] = {}
+    for line, value in header.values.get("check", []):
+        otherwise = _OTHERWISE.search(value)
+        text = value[: otherwise.start()].strip() if otherwise else value
+        unique, reference = _UNIQUE.fullmatch(text), _REFERENCE.fullmatch(text)
+        if not text:
+            header.report(line, "the check is empty", "Write a condition that every row meets, like `amount >= 0`.")
+        elif text in checks:
+            header.report(line, f"the check {text} stands twice", f"Keep one of lines {checks[text].line} and {line}.")
+        else:
+            checks[text] = Check(
+                text,
+                line,
+                stops=otherwise is None or otherwise[1].lower() == "stop",
+                unique=_names(header, (line, unique[1]), "unique") if unique else (),
+                reference=Reference(reference[1], reference[2]) if reference else None,
+            )
+    return tuple(checks.values())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from time import perf_counter
+from typing import NoReturn
 
 from asterism.errors import EngineError, ModelError
 from asterism.plan import clock
@@ -15,6 +16,7 @@ from asterism.plan.plan import Plan
 from asterism.plan.restrict import Scope
 from asterism.plan.scope import Changes, Delta
 from asterism.run.apply import Target, Within, apply
+from asterism.run.check import Checker, referred
 from asterism.run.ledger import Ledger, ModelState
 from asterism.run.session import Session, quote
 from asterism.run.tables import Tables, foreign_key, own_columns
@@ -59,6 +61,8 @@ class Refresh:
     """What the ledger is to say of the models."""
     revived: set[str] = field(default_factory=set)
     """Tables that were held and are current again."""
+    afresh: set[str] = field(default_factory=set)
+    """Tables all of whose rows are to be checked, not only those of their change sets."""
 
     @cached_property
     def tables(self) -> Tables:
@@ -81,9 +85,12 @@ class Refresh:
             if state is not None and state.state == "held" and not (forced or again or self._stirred(plan, state)):
                 behind[name] = state.error
                 continue
-            total = self._total(plan, state, forced=forced)
+            if forced or self._is_new(plan, state):
+                self.afresh.add(name)
+            total = name in self.afresh or self._is_due(plan, state)
             if total or any(table in self.changes for table in plan.inputs):
                 self._one(plan, state, total=total)
+        self._check(behind)
         self.ledger.note_models(self.noted)
         self._retire(states)
         if self.session.engine.enforces_keys and self.report:
@@ -92,7 +99,9 @@ class Refresh:
     def _stirred(self, plan: Plan, state: ModelState) -> bool:
         """Whether anything moved that may let a held model pass."""
         moved = self.changes.keys() | self.totals | self.revived
-        return state.fingerprint != plan.fingerprint or bool(plan.inputs & moved)
+        tables = referred(plan)
+        awaited = state.error in {f"waits for {table}" for table in tables}  # it is there now, else the plan is stuck
+        return state.fingerprint != plan.fingerprint or awaited or bool((plan.inputs | tables) & moved)
 
     def _stuck(self, plan: Plan, behind: Mapping[str, str]) -> str | None:
         if plan.owner in self.held:
@@ -100,19 +109,37 @@ class Refresh:
         for table in sorted(plan.inputs):
             if table in behind:
                 return behind[table] if behind[table].startswith("waits for ") else f"waits for {table}"
+        for table in sorted(plan.inputs | referred(plan)):
             if table not in self.compiled.tables:
                 return f"waits for {table}"
         return None
 
-    def _total(self, plan: Plan, state: ModelState | None, *, forced: bool) -> bool:
-        """Whether the whole table is to be computed."""
-        if forced or state is None or state.fingerprint != plan.fingerprint or state.state == "held":
-            return True
-        if plan.unit is not None and (state.ticked_at is None or state.ticked_at < clock.tick(self.moment, plan.unit)):
+    @staticmethod
+    def _is_new(plan: Plan, state: ModelState | None) -> bool:
+        return state is None or state.fingerprint != plan.fingerprint or state.state == "held"
+
+    def _is_due(self, plan: Plan, state: ModelState | None) -> bool:
+        """Whether the whole table is to be computed, though it is what it was meant to be."""
+        ticked = state.ticked_at if state is not None else None
+        if plan.unit is not None and (ticked is None or ticked < clock.tick(self.moment, plan.unit)):
             return True
         return bool(plan.inputs & self.totals) or (
             plan.full_because is not None and bool(plan.inputs & self.changes.keys())
         )
+
+    def _check(self, behind: Mapping[str, str]) -> None:
+        """Look at the rows that were made here, when what they refer to is made too. Raises Broken."""
+        checker = Checker(self.session, self.ledger, self.compiled, self.moment)
+        moved = self.changes.keys() | self.totals | self.revived
+        for plan in self.compiled.plans:
+            name = plan.table.name
+            if plan.model is None or name in behind:
+                continue
+            try:
+                whole = name in self.afresh or name in self.totals
+                self.notices += checker.look(plan, self.changes.get(name), moved, whole=whole)
+            except (EngineError, ModelError) as error:
+                self._blame(plan, error)
 
     def _one(self, plan: Plan, state: ModelState | None, *, total: bool) -> None:
         started = perf_counter()
@@ -122,9 +149,7 @@ class Refresh:
         try:
             removed, added, how = self._whole(plan, tick) if total else self._part(plan, tick)
         except (EngineError, ModelError) as error:
-            if isinstance(error, EngineError) and error.unavailable:
-                raise  # a full disk is no fault of the model that met it
-            raise Broken(plan.owner, error.fact) from error
+            self._blame(plan, error)
         if how != "untouched":
             self.report.append(Refreshed(plan.table.name, removed, added, perf_counter() - started, how))
         if how != "untouched" or total:
@@ -132,6 +157,12 @@ class Refresh:
             self.noted[plan.table.name] = noted
             if state is not None and state.state == "held":
                 self.revived.add(plan.table.name)
+
+    @staticmethod
+    def _blame(plan: Plan, error: EngineError | ModelError) -> NoReturn:
+        if isinstance(error, EngineError) and error.unavailable:
+            raise error  # a full disk is no fault of the model that met it
+        raise Broken(plan.owner, error.fact) from error
 
     def _part(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Recompute the keys that the changes can touch."""
