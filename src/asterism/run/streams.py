@@ -51,9 +51,9 @@ class Streams:
         table, after = shape.table, session.own(session.name())
         opened = shape.open(self.lines.unpack(lake.get(landed.object or "")))
         refused = [_refused(shape, envelope, reason) for envelope, reason in opened.refused]
-        session.engine.load(after, table.columns, self.lines.read(b"", table.columns, shape.known), temporary=True)
-        for stream in self._columns(shape, _first_of_each(opened), refused):
-            session.engine.load(after, table.columns, stream, temporary=True)
+        parts = self._columns(shape, _first_of_each(opened), refused)
+        if not [session.engine.load(after, table.columns, part, temporary=True) for part in parts]:
+            session.engine.load(after, table.columns, self.lines.read(b"", table.columns, shape.known), temporary=True)
         if refused:
             self.refuse(refused)
         session.analyze(after)

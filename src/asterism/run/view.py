@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from threading import Event
 from traceback import extract_tb
 from typing import Any, NamedTuple
@@ -24,6 +25,10 @@ WRITER = "warehouse"
 """The consumer that a view with `after` waits for."""
 _CLAIMS = 5
 _GLANCE, _WAIT = 0.01, 0.5
+_PACE = 0.01
+"""Seconds between the beginnings of two steps: under load, what comes meanwhile is one commit."""
+_TELL_EVERY = 0.2
+"""Seconds between two words to the log, which has but one writer at a time."""
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 
 
@@ -81,6 +86,8 @@ class ViewWorker:
         self._epoch = 0
         """That of its claim; 0: it has none that it may trust."""
         self._is_settled = False
+        self._told: Offsets = {}
+        self._tell_at = 0.0
 
     def claim(self) -> None:
         """Become the view's only worker, and begin where its states stand. Raises StateError, LogError."""
@@ -102,6 +109,7 @@ class ViewWorker:
         records = self._read(wait)
         if records:
             return self.take(records)
+        self._tell()
         if self._state.watch(self._name, 0, limit=0)[0].epoch != self._epoch:
             self._epoch = 0  # it was rebuilt, or a record is to be skipped: nothing to put would tell
         return 0
@@ -130,8 +138,10 @@ class ViewWorker:
             try:
                 if not self._epoch and self._is_taken():
                     return
+                began = time.monotonic()
                 self.step(_WAIT)
                 delay, told = _FIRST_DELAY, ""
+                stop.wait(max(0.0, began + _PACE - time.monotonic()))
             except (LogError, StateError, ViewError) as error:
                 fenced = isinstance(error, StateError) and error.fenced
                 if not fenced and str(error) != told:
@@ -139,6 +149,9 @@ class ViewWorker:
                     on_error(error)
                 stop.wait(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
+        self._tell_at = 0.0
+        with suppress(LogError):  # it is told again when the view is next claimed
+            self._tell()
 
     def _is_taken(self) -> bool:
         """Whether another worker has the view. Skipping a record and rebuilding fence as well, but leave the owner."""
@@ -243,9 +256,10 @@ class ViewWorker:
         self._epoch, self.offsets, self.note = epoch, offsets, note
 
     def _tell(self) -> None:
-        """Tell the log, which frees what was read. The truth is with the states."""
-        if self.offsets:
+        """Tell the log now and then, which frees what was read. The truth is with the states."""
+        if self.offsets != self._told and time.monotonic() >= self._tell_at:
             self._log.commit(self._stream, consumer(self.view.name), self.offsets)
+            self._told, self._tell_at = self.offsets, time.monotonic() + _TELL_EVERY
 
     def _line(self, error: Exception) -> str:
         """Where in the user's file a fold raised, as file:line; empty where it did not."""
