@@ -28,10 +28,15 @@ _OF_THE_STREAM = "\0"
 
 
 class Platform:
-    """Collects declarations; does nothing itself. `name` is what logs, alerts and deployed resources are called by."""
+    """Collects declarations; does nothing itself. `name` is what logs, alerts and deployed resources are called by.
 
-    def __init__(self, name: str) -> None:
+    `freshness` is how old the data of models may be that say nothing of it themselves. Raises ValueError where it
+    cannot be read.
+    """
+
+    def __init__(self, name: str, *, freshness: str | timedelta | None = None) -> None:
         self.name = name
+        self.freshness = None if freshness is None else duration(freshness)
         self.pulls: tuple[Pull, ...] = ()
         self.streams: tuple[Stream, ...] = ()
         self.endpoints: tuple[Endpoint, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,11 @@ class Stage:
     """Rows of one answer to a question, at most."""
     query_timeout: int = 30
     """Seconds that one question may take, at most."""
+    alerts: tuple[str, ...] = ()
+    """The addresses, as Apprise reads them, that are told of incidents."""
+    freshness: timedelta | None = None
+    """The objective of models that have none of their own; None: the platform's."""
+    disk_limit: int = 95
+    """Percent of a disk in use from which it counts as filling up; 100: never."""
+    metrics_open: bool = False
+    """Whether anybody may read `/metrics`; else it takes a token with the scope read."""

@@ -32,7 +32,7 @@ class Resolver:
 
     def platform(self, declared: Platform) -> Platform:
         """The same platform without a variable in it."""
-        resolved = Platform(declared.name)
+        resolved = Platform(declared.name, freshness=declared.freshness)
         resolved.streams, resolved.transforms = declared.streams, declared.transforms
         resolved.views, resolved.triggers = declared.views, declared.triggers
         resolved.pulls = tuple(replace(each, source=self.texts(each.source)) for each in declared.pulls)

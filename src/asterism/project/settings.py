@@ -6,9 +6,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from asterism.declare.duration import duration
 from asterism.declare.stage import Stage
 from asterism.errors import Problem
 from asterism.project.nearest import suggestion
@@ -58,6 +60,16 @@ STAGE_SETTINGS = (
     Setting("rate_limit", int, 0, "Requests a second of one client (a token, else an address); 0: no limit."),
     Setting("row_limit", int, 10_000, "Rows of one answer over HTTP, at most."),
     Setting("query_timeout", int, 30, "Seconds that one question over HTTP may take, at most."),
+    Setting(
+        "alerts",
+        list,
+        [],
+        "Who is told when a step fails, an objective is missed, the quarantine grows or a disk fills, and when that is "
+        "over: addresses of Apprise, like `mailto://user:password@host?to=…` or `slack://…`.",
+    ),
+    Setting("freshness", str, "", "How old a model's data may be, `30m` say; wins over the platform's, not a model's."),
+    Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never."),
+    Setting("metrics_open", bool, False, "Whether `/metrics` takes no token; else one with the scope read."),  # noqa: FBT003
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
 )
 
@@ -200,13 +212,33 @@ class _Reader:
             rate_limit=_whole(section, "rate_limit", 0),
             row_limit=_whole(section, "row_limit", 10_000),
             query_timeout=_whole(section, "query_timeout", 30),
+            alerts=self._texts(variables, name, "alerts"),
+            freshness=self._duration(variables, name, "freshness"),
+            disk_limit=_whole(section, "disk_limit", 95),
+            metrics_open=section.get("metrics_open", False) is True,
         )
         return Settings(stage, variables)
 
     def _text(self, variables: Variables, stage: str, key: str) -> str | None:
         value = self.stages[stage].get(key)
-        if not isinstance(value, str):
+        return self._interpolated(variables, stage, key, value) if isinstance(value, str) else None
+
+    def _texts(self, variables: Variables, stage: str, key: str) -> tuple[str, ...]:
+        """A list, each text of it interpolated; what a variable leaves empty is left out."""
+        given = self.stages[stage].get(key)
+        listed = given if isinstance(given, list) else []
+        texts = [self._interpolated(variables, stage, key, str(each)) for each in listed]
+        return tuple(text for text in texts if text)
+
+    def _duration(self, variables: Variables, stage: str, key: str) -> timedelta | None:
+        text = self._text(variables, stage, key)
+        try:
+            return duration(text) if text else None
+        except ValueError as error:
+            self.report((stage, key), f"{key}: {error}", "Write 30m or 2h, say.")
             return None
+
+    def _interpolated(self, variables: Variables, stage: str, key: str, value: str) -> str | None:
         try:
             return variables.interpolate(value)
         except UnresolvedError as error:

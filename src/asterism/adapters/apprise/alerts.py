@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from typing import Any
 
 from asterism.errors import AlertError, UsageError
 
@@ -25,7 +26,7 @@ class AppriseAlerts:
 
     def __init__(self, address: str) -> None:
         """Raises UsageError where Apprise makes nothing of `address`. Connects to nothing."""
-        with apprise.LogCapture(level=logging.CRITICAL):
+        with _quiet(logging.CRITICAL):
             server = apprise.Apprise.instantiate(address, asset=_OURS, suppress_exceptions=True)
         if server is None:
             scheme, separator, _ = address.partition("://")
@@ -33,15 +34,20 @@ class AppriseAlerts:
             remedy = "Write one as appriseit.com/services lists them, like mailto://user:password@host?to=address."
             raise UsageError("alerts", fact, remedy)
         self._server = server
-        self.name = server.url(privacy=True).partition("?")[0]
+        self.name = str(server.url(privacy=True)).partition("?")[0]  # type: ignore[no-untyped-call]  # it is Apprise's
 
     def tell(self, title: str, text: str, *, is_bad: bool) -> None:
         """See `Alerts.tell`."""
         kind = apprise.NotifyType.FAILURE if is_bad else apprise.NotifyType.SUCCESS
         told = apprise.Apprise(asset=_OURS)
         told.add(self._server)
-        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:
+        with _quiet(logging.WARNING) as said:
             if told.notify(text, title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
                 return
             reason = " ".join(said.getvalue().split()) or "the service did not take it"
         raise AlertError(f"alerts to {self.name}", reason, "It is tried again; look at `alerts` in asterism.toml.")
+
+
+def _quiet(level: int) -> Any:
+    """Keeps what Apprise logs from that level on, to be read."""
+    return apprise.LogCapture(level=level, fmt="%(message)s")  # type: ignore[no-untyped-call]  # it is Apprise's
