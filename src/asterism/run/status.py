@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from asterism.run.ledger import Ledger, PublicationState, Run
+from asterism.run.ledger import Ledger, PublicationState, Run, Warned
 from asterism.run.session import quote
 from asterism.run.warehouse import Warehouse
 
@@ -59,6 +59,8 @@ class Status:
     models: tuple[ModelStatus, ...]
     publications: tuple[PublicationStatus, ...]
     runs: tuple[Run, ...]
+    warnings: tuple[Warned, ...] = ()
+    """The checks that some row fails."""
 
 
 def status(
@@ -75,7 +77,7 @@ def status(
         polled = position.polled_at if position.seq else None
         found.append(SourceStatus(name, polled, position.reconciled_at, position.loading, position.seq))
     published = tuple(_publication(ledger, name) for name in publications)
-    return Status(tuple(found), _models(warehouse), published, tuple(ledger.runs(runs)))
+    return Status(tuple(found), _models(warehouse), published, tuple(ledger.runs(runs)), ledger.warnings())
 
 
 def _publication(ledger: Ledger, name: str) -> PublicationStatus:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from asterism.declare.model import Parameter, Reference
+from asterism.declare.model import Check, Parameter, Reference
 from asterism.project import headers
 
 FACT = """\
@@ -107,3 +107,38 @@ def test_a_sentence_with_a_colon_is_a_comment():
     )
     assert problems == []
     assert model is not None
+
+
+def checks(*lines: str) -> tuple[Check, ...]:
+    text = "-- A sale.\n-- kind: fact\n-- key: id\n" + "\n".join(lines) + "\nselect 1 as id"
+    model, problems = headers.model(Path("models/m.sql"), text)
+    assert problems == []
+    assert model is not None
+    return model.checks
+
+
+def test_a_check_is_a_condition_or_of_uniqueness_or_a_reference():
+    assert checks(
+        "-- check: amount >= 0",
+        "-- check: unique(a, b)",
+        "-- check: staff_id -> shop.dim_staff",
+        "-- check: status in ('open',",
+        "--     'or warn')",
+    ) == (
+        Check("amount >= 0", 4),
+        Check("unique(a, b)", 5, unique=("a", "b")),
+        Check("staff_id -> shop.dim_staff", 6, reference=Reference("staff_id", "shop.dim_staff")),
+        Check("status in ('open', 'or warn')", 7),
+    )
+
+
+@pytest.mark.parametrize(("end", "stops"), [("", True), (" or stop", True), (" or warn", False), ("  OR WARN", False)])
+def test_a_check_stops_unless_it_is_to_warn(end: str, stops: bool):
+    assert checks(f"-- check: a = 1 or b = 2{end}") == (Check("a = 1 or b = 2", 4, stops=stops),)
+
+
+def test_a_check_that_is_empty_or_stands_twice_is_a_problem():
+    text = "-- A sale.\n-- kind: fact\n-- key: id\n-- check:\n-- check: a > 1\n-- check: a > 1 or warn\nselect 1 as id"
+    empty, twice = facts(text)
+    assert "models/m.sql:4: the check is empty" in empty
+    assert "models/m.sql:6: the check a > 1 stands twice" in twice

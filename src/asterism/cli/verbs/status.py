@@ -43,6 +43,8 @@ def status(
     for model in result["models"]:
         if model["error"]:
             show.remark(f"{model['state']}: {model['model']}: {model['error']}")
+    for warned in result["warnings"]:
+        show.remark(f"warned since {warned['since']}: {warned['model']}: {warned['error']}")
     rows = [[p["publication"], p["published_at"], p["behind"], p["behind_since"]] for p in result["publications"]]
     if rows:
         show.table(["publication", "published at", "refreshes behind", "since"], rows, numeric=frozenset({2}))
