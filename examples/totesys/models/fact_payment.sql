@@ -6,6 +6,8 @@
 -- references: created_date -> dim_date, last_updated_date -> dim_date, transaction_id -> dim_transaction,
 --     counterparty_id -> dim_counterparty, currency_id -> dim_currency, payment_type_id -> dim_payment_type,
 --     payment_date -> dim_date
+-- check: payment_amount > 0
+-- check: unique(transaction_id) or warn
 select
     payment_id,
     cast(created_at as date) as created_date,

@@ -6,6 +6,8 @@
 -- references: created_date -> dim_date, last_updated_date -> dim_date, staff_id -> dim_staff,
 --     counterparty_id -> dim_counterparty, currency_id -> dim_currency, agreed_delivery_date -> dim_date,
 --     agreed_payment_date -> dim_date, agreed_delivery_location_id -> dim_location
+-- check: item_quantity > 0
+-- check: item_unit_price > 0 or warn
 select
     purchase_order_id,
     cast(created_at as date) as created_date,

@@ -7,6 +7,8 @@
 --     counterparty_id -> dim_counterparty, currency_id -> dim_currency, design_id -> dim_design,
 --     agreed_payment_date -> dim_date, agreed_delivery_date -> dim_date,
 --     agreed_delivery_location_id -> dim_location
+-- check: units_sold > 0
+-- check: unit_price > 0 or warn
 select
     sales_order_id,
     cast(created_at as date) as created_date,
