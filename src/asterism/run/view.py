@@ -25,7 +25,7 @@ WRITER = "warehouse"
 """The consumer that a view with `after` waits for."""
 _CLAIMS = 5
 _GLANCE, _WAIT = 0.01, 0.5
-_PACE = 0.01
+_PACE = 0.005
 """Seconds between the beginnings of two steps: under load, what comes meanwhile is one commit."""
 _TELL_EVERY = 0.2
 """Seconds between two words to the log, which has but one writer at a time."""
