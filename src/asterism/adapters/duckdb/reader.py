@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from asterism.adapters.duckdb.once import OnceStream
 from asterism.declare.table import Column
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
@@ -51,7 +52,13 @@ class DuckDBReader:
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Reader.fetch`."""
-        return _Rest(self, sql, list(parameters))
+
+        def take() -> object:
+            # A relation keeps its values, and runs as the stream is read, part by part.
+            relation = self._cursor.sql(sql, params=list(parameters)) if parameters else self._cursor.sql(sql)
+            return relation.__arrow_c_stream__()
+
+        return OnceStream(lambda: self._run(None, (), take, sql))
 
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""
@@ -68,16 +75,6 @@ class DuckDBReader:
         finally:
             self._busy.release()
 
-    def stream(self, sql: str, parameters: list[Any]) -> object:
-        """An Arrow stream's capsule; the question runs while it is read."""
-
-        def take() -> object:
-            # A relation keeps its values, and runs when the stream is read, part by part.
-            relation = self._cursor.sql(sql, params=parameters) if parameters else self._cursor.sql(sql)
-            return relation.__arrow_c_stream__()
-
-        return self._run(None, (), take, sql)
-
     def _run(self, sql: str | None, parameters: Sequence[Any], take: Callable[[], Any], told: str = "") -> Any:
         with self._busy:
             if self._closed:
@@ -88,17 +85,6 @@ class DuckDBReader:
                 return take()
             except duckdb.Error as error:
                 raise self._failed(error, sql or told) from error
-
-
-class _Rest:
-    """Implements `ArrowStream`."""
-
-    def __init__(self, reader: DuckDBReader, sql: str, parameters: list[Any]) -> None:
-        self._reader, self._sql, self._parameters = reader, sql, parameters
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """See `ArrowStream`."""
-        return self._reader.stream(self._sql, self._parameters)
 
 
 def _utc(value: Any) -> Any:

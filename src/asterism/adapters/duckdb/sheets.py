@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,22 @@ class DuckDBSheets:
 def _chosen(connection: duckdb.DuckDBPyConnection, form: Form, columns: Sequence[Column]) -> str:
     """A SELECT of what is written, over the stream."""
     places = [f"c{place}" for place in range(len(columns))]
-    source, values = f"_stream AS _s({', '.join(places)})", places
+    pairs = [*zip(places, columns, strict=True)]
     if form in {"json", "ndjson", "csv"}:
-        # A HUGEINT has travelled as a decimal, and is a number again.
-        casts = (f"CAST({place} AS {each.type}) AS {place}" for place, each in zip(places, columns, strict=True))
-        source = f"(SELECT {', '.join(casts)} FROM {source})"
         make = _text if form == "csv" else _json
-        values = [make(place, connection.type(each.type)) for place, each in zip(places, columns, strict=True)]
-    elif form == "arrow":  # without dictionaries, which its writer has not
-        pairs = zip(places, columns, strict=True)
-        values = [f"CAST({place} AS VARCHAR)" if "ENUM" in each.type else place for place, each in pairs]
+        values = [make(place, connection.type(each.type)) for place, each in pairs]
+        casts = [f"CAST({place} AS {each.type}) AS {place}" for place, each in pairs]
+    else:
+        # A decimal may have come as text. A HUGEINT has come as a decimal, and in Parquet would be a double; Arrow's
+        # writer has no dictionaries.
+        odd = re.compile("HUGEINT|ENUM" if form == "arrow" else "HUGEINT")
+        values = [
+            f"CAST({place} AS VARCHAR)" if "ENUM" in each.type and form == "arrow" else place for place, each in pairs
+        ]
+        casts = [
+            place if odd.search(each.type) else f"CAST({place} AS {each.type}) AS {place}" for place, each in pairs
+        ]
+    source = f"(SELECT {', '.join(casts)} FROM _stream AS _s({', '.join(places)}))"
     chosen = (f"{value} AS {_quote(each.name)}" for value, each in zip(values, columns, strict=True))
     return f"SELECT {', '.join(chosen)} FROM {source}"
 

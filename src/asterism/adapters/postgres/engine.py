@@ -198,6 +198,7 @@ class PostgresEngine:
 
     def reader(self) -> PostgresReader:
         """See `Engine.reader`."""
+        self._open()
         made = PostgresReader(PostgresEngine(self._url, reading=True))
         self._readers.append(made)
         return made
@@ -218,7 +219,9 @@ class PostgresEngine:
 
     def interrupt(self) -> None:
         """Stop the running statement, from another thread."""
-        self._open().adbc_cancel()
+        if self._connection is not None:
+            with suppress(AdbcError):  # nothing runs, or the server is gone
+                self._connection.adbc_cancel()
 
     def _bound(self, parameters: Sequence[Any]) -> duckdb.DuckDBPyRelation | None:
         if not parameters:
@@ -228,7 +231,7 @@ class PostgresEngine:
 
     def _open(self) -> dbapi.Connection:
         if self._closed:
-            raise EngineError(self._name, "the connection is closed")
+            raise EngineError(self._name, "the connection is closed", unavailable=True)
         if self._connection is None:
             if self._inside:
                 # A new connection would work outside the transaction, and commit at once.

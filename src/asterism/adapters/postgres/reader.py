@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import duckdb
 
 from asterism.declare.table import Column
-from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
 
 _PART = 1000
@@ -32,6 +31,10 @@ class Session(Protocol):
 
     def decoded(self, sql: str, parameters: Sequence[Any] = ()) -> AbstractContextManager[Decoded]:
         """See `PostgresEngine.decoded`."""
+        ...
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """See `Engine.fetch`."""
         ...
 
     def interrupt(self) -> None:
@@ -72,34 +75,14 @@ class PostgresReader:
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Reader.fetch`."""
-        return _Stream(self._session.decoded(sql, parameters))
+        return self._session.fetch(sql, parameters)
 
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""
-        with suppress(EngineError):  # it has been closed, or has lost its server
-            self._session.interrupt()
+        self._session.interrupt()
 
     def close(self) -> None:
         """See `Reader.close`."""
         self._closed = True
         self.interrupt()
         self._session.close()
-
-
-class _Stream:
-    """Implements `ArrowStream`; the question runs when it is taken, and its cursor is kept until it is let go of."""
-
-    def __init__(self, decoded: AbstractContextManager[Decoded]) -> None:
-        self._decoded = decoded
-        self._taken = False
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """See `ArrowStream`."""
-        result = self._decoded.__enter__()
-        self._taken = True
-        return result.decoder.sql(result.sql).__arrow_c_stream__(requested_schema)
-
-    def __del__(self) -> None:
-        if self._taken:
-            with suppress(Exception):  # whoever read it has been told what failed
-                self._decoded.__exit__(None, None, None)
