@@ -187,6 +187,40 @@ def test_a_model_whose_key_is_violated_is_told_by_check(shop):
     assert "models/twice.sql: is held: " in asterism(shop, "check", code=2).stderr
 
 
+def checked(shop: Path, *lines: str) -> None:
+    header = "".join(f"-- check: {line}\n" for line in lines)
+    (shop / "models" / "checked.sql").write_text(f"-- X.\n-- kind: mart\n-- key: day\n{header}select * from dim_day\n")
+
+
+def test_a_check_that_warns_is_told_and_shown_until_it_passes(shop):
+    checked(shop, "price > 2 or warn")
+    said = "2 rows fail the check `price > 2`: day = 2024-01-01; day = 2024-01-02"
+    assert result(shop, "refresh")["notices"] == [f"checked: {said}"]
+    (warned,) = result(shop, "status")["warnings"]
+    assert (warned["model"], warned["check"], warned["error"]) == ("checked", "price > 2", said)
+    assert f"checked: {said}" in asterism(shop, "status").stderr
+    checked(shop, "price > 1 or warn")
+    assert result(shop, "refresh")["notices"] == []
+    assert result(shop, "status")["warnings"] == []
+
+
+def test_a_check_that_stops_holds_its_model(shop):
+    checked(shop, "unique(price)")
+    (held,) = result(shop, "refresh", code=1)["held"]
+    assert "2 rows fail the check `unique(price)`" in str(held)
+    assert "models/checked.sql: is held: 2 rows fail" in asterism(shop, "check", code=2).stderr
+    checked(shop, "unique(day)", "day -> dim_day")
+    assert result(shop, "refresh")["held"] == []
+
+
+def test_a_check_that_is_wrong_is_told_with_its_line(shop):
+    checked(shop, "price > 0", "prise > 0", "price >", "day -> dim_dya")
+    told = " ".join(asterism(shop, "check", code=2).stderr.split())
+    assert "models/checked.sql:5: the check `prise > 0`: there is no column 'prise'" in told
+    assert "Did you mean 'price'?" in told
+    assert "models/checked.sql:6: the check `price >`: the SQL does not parse" in told
+
+
 def test_a_scaffolded_platform_works_at_once(tmp_path):
     asterism(tmp_path, "new", "mine")
     asterism(tmp_path / "mine", "new", "model", "dim_thing")

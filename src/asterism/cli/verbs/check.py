@@ -82,7 +82,7 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
         tables = desk.warehouse.raw_tables()
         for name, state in desk.warehouse.ledger.models().items():
             if state.state == "held" and name in project.models and not state.error.startswith("waits for "):
-                remedy = "Correct the model or its key; until then it stays as it last was."
+                remedy = "Correct the model, its key or check, or the rows; until then it stays as it last was."
                 held.append(Problem(str(project.models[name].path), f"is held: {state.error}", remedy))
     if project.platform.streams:
         from asterism.run.streams import Streams
