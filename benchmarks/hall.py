@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import httpx
@@ -162,18 +162,23 @@ def _running(
     command: list[str], environment: dict[str, str], port: int, note: Callable[[str], object] = lambda _: None
 ) -> Iterator[None]:
     """Run a server until the context is left; it answers when the context begins. Each line it prints is noted."""
-    with subprocess.Popen(
-        command,
-        cwd=children.ROOT,
-        env={**children.peer_environment(), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command,
+            cwd=children.ROOT,
+            env={**children.peer_environment(), **environment},
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as process,
+    ):
         reader = threading.Thread(target=lambda: [note(line) for line in process.stdout or ()])
         reader.start()
         try:
-            _wait_for(process, port)
+            if not _answers(process, port):
+                said.seek(0)
+                sys.exit(f"{command!r} does not answer: {said.read()[-2_000:]}")
             yield
         finally:
             process.terminate()
@@ -181,12 +186,12 @@ def _running(
             reader.join()
 
 
-def _wait_for(process: subprocess.Popen[str], port: int) -> None:
+def _answers(process: subprocess.Popen[str], port: int) -> bool:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and process.poll() is None:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False, timeout=2.0).is_success:
-                return
+                return True
         except httpx.HTTPError:
             time.sleep(0.05)
-    sys.exit(f"{process.args!r} does not answer")
+    return False
