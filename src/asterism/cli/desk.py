@@ -51,9 +51,13 @@ class Desk:
 
         declared = self.project.platform.streams
         models = tuple(self.project.models.values())
-        engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
-        streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
-        return _opened(Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams))
+        try:
+            engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
+            streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
+            return _opened(Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams))
+        except BaseException:
+            self.wiring.close()  # or the next try would meet a file that this one still has open
+            raise
 
     @property
     def streams(self) -> Streams:

@@ -169,7 +169,8 @@ def test_parquet_keeps_the_types(place: Place, tmp_path: Path) -> None:
 
 
 def test_arrow_is_a_stream_of_batches(place: Place) -> None:
-    ipc = pytest.importorskip("nanoarrow.ipc", reason="Arrow is written with nanoarrow")
+    from nanoarrow import ipc
+
     _, body = place.reply("numbers", form="arrow")
     with ipc.InputStream.from_readable(body) as stream:
         found = duckdb.connect()

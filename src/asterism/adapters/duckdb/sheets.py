@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,15 +75,12 @@ def _chosen(connection: duckdb.DuckDBPyConnection, form: Form, columns: Sequence
 
 
 def _write_arrow(path: Path, data: ArrowStream) -> int:
-    try:
-        # By its name: it is an extra, without types of its own.
-        ipc, arrays = importlib.import_module("nanoarrow.ipc"), importlib.import_module("nanoarrow.c_array_stream")
-    except ImportError as error:
-        remedy = "Install nanoarrow, or ask for Parquet."
-        raise UsageError("Arrow", "cannot be written by this installation", remedy) from error
+    from nanoarrow import ipc  # noqa: PLC0415 - few ask for Arrow
+    from nanoarrow.c_array_stream import c_array_stream  # noqa: PLC0415 - as above
+
     rows = 0
     with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
-        for batch in arrays.c_array_stream(data):
+        for batch in c_array_stream(data):
             rows += len(batch)
             writer.write_array(batch)
     return rows
