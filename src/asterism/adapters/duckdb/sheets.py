@@ -11,7 +11,7 @@ import duckdb
 
 from asterism.adapters.duckdb.memory import in_memory
 from asterism.declare.table import Column
-from asterism.errors import EngineError, UsageError
+from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.sheets import Form
 
