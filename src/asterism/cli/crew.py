@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asterism.errors import AsterismError
@@ -28,6 +29,8 @@ class Crew:
     tell: Tell
     serve: tuple[str, int] | None = None
     """Host and port of the HTTP server; None: none is started."""
+    well: Callable[[str], None] = lambda _name: None
+    """Called from the same threads with who had failed, and works again."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _http: HttpProcess | None = None
@@ -53,7 +56,7 @@ class Crew:
             for view in platform.views:
                 views = ViewWorker(view, Shape(view.stream), log, self.wiring.states())
                 name = f"view {view.name}"
-                self._begin(name, lambda views=views, name=name: views.run(self._stop, self._telling(name)))  # type: ignore[misc]
+                self._begin(name, partial(views.run, self._stop, self._telling(name), partial(self.well, name)))
         if self.serve is not None and self._http is None:
             self._open(*self.serve)
 
@@ -108,6 +111,8 @@ class Crew:
             while not self._stop.is_set():
                 try:
                     step(_WAIT)
+                    if told:
+                        self.well(name)
                     delay, told = _FIRST_DELAY, ""
                 except AsterismError as error:
                     if str(error) != told:

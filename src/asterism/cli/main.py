@@ -11,6 +11,7 @@ import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
 from asterism.cli.verbs import (
+    alerts,
     backfill,
     check,
     describe,
@@ -79,6 +80,7 @@ for verb in (
     simulate,
     token,
     quarantine,
+    alerts,
     view,
     erase,
     reset,

@@ -19,6 +19,7 @@ from asterism.cli.crew import Crew
 from asterism.cli.desk import Desk, Work
 from asterism.cli.questions import LOOKING, VERBS, Questions
 from asterism.cli.verbs import (
+    alerts,
     backfill,
     check,
     describe,
@@ -33,6 +34,7 @@ from asterism.cli.verbs import (
     verify,
     view,
 )
+from asterism.cli.watch import Watch
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from asterism.run.schedule import Task
 
 BESIDE: Mapping[str, Work] = {
+    "alerts": alerts.work,
     "check": check.work,
     "describe": describe.work,
     "erase": erase.work,
@@ -83,9 +86,10 @@ class Running:
         self.chosen = chosen
         self.turns = Turns()
         self.saying = threading.Lock()
-        self.crew = Crew(desk.project, desk.wiring, self.troubled, serve)
+        self.crew = Crew(desk.project, desk.wiring, self.stumbled, serve, self.recovered)
         self.questions = Questions(desk, self.turns.turn)
-        self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.troubled)
+        self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.stumbled)
+        self.watch = Watch(desk, self.turns.turn, self.scheduled, self.say, self.troubled)
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
         self.called: set[str] = set()
@@ -111,12 +115,14 @@ class Running:
             self.writing = Schedule(self.writers(), self.failed)
             writer = threading.Thread(target=self.write, name="writer")
             writer.start()
+            self.watch.start()
             try:
                 self.schedule.run(self.stopping.wait)
             finally:
                 self.stopping.set()
                 writer.join()
         finally:
+            self.watch.stop()
             self.crew.stop()
             self.couriers.stop()
             server.close()
@@ -206,10 +212,24 @@ class Running:
 
     def published(self, done: Published) -> None:
         """Tell of what a courier carried."""
+        self.recovered(f"publication {done.publication}")
         said = publish.described(done)
         tables = ", ".join(f"{t['table']} -{t['removed']} +{t['added']}" for t in said["tables"])
         text = f"published {done.publication}: {done.refreshes} refreshes, {done.seconds:.3f} s: {tables}"
         self.say("published", "\n".join([text, *(f"note: {notice}" for notice in done.notices)]), **said)
+
+    def scheduled(self) -> list[Task]:
+        """Everything that is done by the clock or for the streams, with how it fares."""
+        return [*self.schedule.tasks, *self.writing.tasks]
+
+    def stumbled(self, name: str, error: AsterismError) -> None:
+        """What works on a thread of its own has failed."""
+        self.watch.failed(name, error)
+        self.troubled(name, error)
+
+    def recovered(self, name: str) -> None:
+        """It works again."""
+        self.watch.well(name)
 
     def troubled(self, name: str, error: AsterismError) -> None:
         """Tell of a failure on another thread."""

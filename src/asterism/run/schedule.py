@@ -35,6 +35,12 @@ class Task:
     tick: datetime | None = None
     """The tick that is waited for, in the place of `due`."""
     failures: int = 0
+    error: AsterismError | None = None
+    """Why it fails now."""
+    failing_since: datetime | None = None
+    """Naive UTC."""
+    done_at: datetime | None = None
+    """When it last came to its end, with nothing left waiting. Naive UTC."""
 
 
 class Schedule:
@@ -82,6 +88,7 @@ class Schedule:
             known = before.get((task.name, task.every, task.at))
             if known:
                 task.due, task.tick, task.failures = known.due, known.tick, known.failures
+                task.error, task.failing_since, task.done_at = known.error, known.failing_since, known.done_at
             else:
                 task.due = self._clock()
 
@@ -100,10 +107,13 @@ class Schedule:
         except AsterismError as error:
             delay = self._delay(task)
             task.failures += 1
+            task.failing_since = task.failing_since or self._wall()
+            task.error = error
             task.due, task.tick = self._clock() + delay, None
             self._on_error(task, error, delay)
             return
-        task.failures = 0
+        task.failures, task.error, task.failing_since = 0, None, None
+        task.done_at = task.done_at if more else self._wall()
         # From the beginning, so that the work's own time does not add to the interval; never a burst to catch up.
         task.due = begun if more else max(begun + task.every.total_seconds(), self._clock())
         task.tick = croniter(task.at, self._wall()).get_next(datetime) if task.at and not more else None

@@ -131,8 +131,13 @@ class ViewWorker:
             raise self._error(*failure)
         return len(batch.records)
 
-    def run(self, stop: Event, on_error: Callable[[AsterismError], None]) -> None:
-        """Work until `stop` is set or another worker takes the view over. A trouble is told once, and tried again."""
+    def run(
+        self, stop: Event, on_error: Callable[[AsterismError], None], on_well: Callable[[], None] = lambda: None
+    ) -> None:
+        """Work until `stop` is set or another worker takes the view over. A trouble is told once, and tried again.
+
+        `on_well` is called when a trouble that was told is over.
+        """
         delay, told = _FIRST_DELAY, ""
         while not stop.is_set():
             try:
@@ -140,6 +145,8 @@ class ViewWorker:
                     return
                 began = time.monotonic()
                 self.step(_WAIT)
+                if told:
+                    on_well()
                 delay, told = _FIRST_DELAY, ""
                 stop.wait(max(0.0, began + _PACE - time.monotonic()))
             except (LogError, StateError, ViewError) as error:
