@@ -169,13 +169,11 @@ def test_parquet_keeps_the_types(place: Place, tmp_path: Path) -> None:
 
 
 def test_arrow_is_a_stream_of_batches(place: Place) -> None:
-    from nanoarrow import ipc
+    import nanoarrow
 
     _, body = place.reply("numbers", form="arrow")
-    with ipc.InputStream.from_readable(body) as stream:
-        found = duckdb.connect()
-        found.register("incoming", stream)
-        assert found.execute("select count(*), sum(i) from incoming").fetchall() == [(10, 45)]
+    rows = nanoarrow.ArrayStream.from_readable(body).read_all().to_pylist()
+    assert sorted(row["i"] for row in rows) == [*range(10)]
 
 
 def test_columns_of_one_name_are_told_apart(place: Place) -> None:
