@@ -49,5 +49,3 @@ class Stage:
     """The objective of models that have none of their own; None: the platform's."""
     disk_limit: int = 95
     """Percent of a disk in use from which it counts as filling up; 100: never."""
-    metrics_open: bool = False
-    """Whether anybody may read `/metrics`; else it takes a token with the scope read."""

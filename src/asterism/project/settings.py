@@ -69,7 +69,6 @@ STAGE_SETTINGS = (
     ),
     Setting("freshness", str, "", "How old a model's data may be, `30m` say; wins over the platform's, not a model's."),
     Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never."),
-    Setting("metrics_open", bool, False, "Whether `/metrics` takes no token; else one with the scope read."),  # noqa: FBT003
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
 )
 
@@ -215,7 +214,6 @@ class _Reader:
             alerts=self._texts(variables, name, "alerts"),
             freshness=self._duration(variables, name, "freshness"),
             disk_limit=_whole(section, "disk_limit", 95),
-            metrics_open=section.get("metrics_open", False) is True,
         )
         return Settings(stage, variables)
 
