@@ -160,6 +160,7 @@ def main(load: Load) -> dict[str, object]:
         "unanswered": load.open,
         "bad": [answer[:300].decode("latin-1") for answer in load.bad[:1]],
         "sent": load.sent,
+        "waits": load.waits if load.kept else [],
     }
 
 
