@@ -14,7 +14,7 @@ PYTEST_WORKERS ?= 2
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev .emulators/venv/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
 
 check: $(VENV)/.dev
@@ -45,12 +45,13 @@ LOCK = uv pip compile pyproject.toml --extra embedded --universal --python-versi
        --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(if $(UPGRADE),--upgrade)
 lock:
 	$(LOCK) --group build --output-file requirements/runtime.txt
-	$(LOCK) --group build --group dev --output-file requirements/dev.txt
+	$(LOCK) --extra aws --extra gcp --extra telemetry --group build --group dev --output-file requirements/dev.txt
 	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group bench --constraint requirements/runtime.txt \
 	  --output-file requirements/bench.txt
+	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group emulators --output-file requirements/emulators.txt
 
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .bench .emulators .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 # A stamp tells that an environment holds what the pins say: the second call of anything starts at once.
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
@@ -61,16 +62,24 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(MAKE) --no-print-directory install PINS=requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
-# Peers of the benchmarks: their dependencies are many, and none of ours.
+# What needs an environment of its own: the benchmarks' peers, and servers that stand in for clouds.
 .bench/venv/.peers: requirements/bench.txt | $(BIN)/python
-	@if command -v uv >/dev/null; then \
-	  uv venv --quiet --clear --python $(BIN)/python .bench/venv && \
-	  uv pip install --quiet --python .bench/venv/bin/python --require-hashes -r $< ; \
-	else \
-	  $(BIN)/python -m venv --clear .bench/venv && \
-	  .bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
-	fi
+	@$(MAKE) --no-print-directory apart APART=.bench/venv PINS=$<
 	@touch $@
+
+.emulators/venv/.made: requirements/emulators.txt | $(BIN)/python
+	@$(MAKE) --no-print-directory apart APART=.emulators/venv PINS=$<
+	@touch $@
+
+.PHONY: apart
+apart:
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --clear --python $(BIN)/python $(APART) && \
+	  uv pip install --quiet --python $(APART)/bin/python --require-hashes -r $(PINS) ; \
+	else \
+	  $(BIN)/python -m venv --clear $(APART) && \
+	  $(APART)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(PINS) ; \
+	fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -83,6 +92,6 @@ install:
 	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(PINS) && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(PINS) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(PINS) && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
