@@ -1,7 +1,8 @@
-"""A real PostgreSQL for the tests: one embedded server a session, a fresh database a test."""
+"""Servers for the tests: each started once a session, and only where a test asks for it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, LiteralString, cast
 
+import ministack
 import psycopg
 import pytest
 
@@ -95,3 +97,19 @@ def make_database(postgres: Embedded) -> Iterator[Callable[[], Database]]:
 def database(make_database: Callable[[], Database]) -> Database:
     """A fresh database."""
     return make_database()
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[dict[str, str]]:
+    """AWS, as MiniStack has it; this process's environment leads there. Names in it are to be unique."""
+    if not ministack.COMMAND.exists():
+        pytest.skip("no MiniStack: make .emulators/venv/.made")
+    with server_folder() as folder, ministack.ministack(folder) as environment:
+        before = {name: os.environ.get(name) for name in environment}
+        os.environ.update(environment)
+        yield environment
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

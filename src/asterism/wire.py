@@ -10,8 +10,8 @@ An adapter from outside registers an entry point of the group `asterism.adapters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
@@ -154,8 +154,14 @@ class Wiring:
             from asterism.adapters.sqlite.state import SqliteState
 
             made = SqliteState(_path(uri))
+        elif scheme == "dynamodb":
+            with needing(f"the views of stage {self.stage.name}"):
+                from asterism.adapters.aws.state import DynamoState
+
+            made = DynamoState(uri)
         else:
-            made = _outside("state", scheme, f"the views of stage {self.stage.name}", ("sqlite",))(uri)
+            known = ("sqlite", "dynamodb")
+            made = _outside("state", scheme, f"the views of stage {self.stage.name}", known)(uri)
         self._lasting.callback(made.close)
         self._states = made
         return made
@@ -270,6 +276,24 @@ _PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout
 def _patient(url: str) -> str:
     missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
     return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
+
+
+_EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp"}
+"""Which extra of ours brings a package of a vendor."""
+
+
+@contextmanager
+def needing(subject: str) -> Iterator[None]:
+    """Around the import of an adapter whose library may not be installed: then UsageError says which extra has it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        extra = _EXTRAS[package]
+        remedy = f"Install it: pip install 'asterism[{extra}]'."
+        raise UsageError(subject, f"needs the package {error.name}, which is not installed", remedy) from error
 
 
 def duckdb_file(uri: str) -> Path | None:

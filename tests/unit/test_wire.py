@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -83,3 +84,32 @@ def test_an_embedded_server_runs_until_the_wiring_is_closed(tmp_path):
     assert not (folder / "postmaster.pid").exists()
     assert wiring.stands()
     rmtree(home)
+
+
+BARRED = """
+import subprocess
+import sys
+class Bar:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"boto3", "botocore"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Bar())
+from asterism.declare.stage import Stage
+from asterism.errors import UsageError
+from asterism.wire import Wiring
+stage = Stage("aws", "duckdb:///:memory:", "memory:///", sys.argv[1], log="kinesis://shop", views="dynamodb://views")
+with Wiring(stage) as wiring:
+    try:
+        getattr(wiring, sys.argv[2])()
+    except UsageError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("port", ["states"])
+def test_a_stage_whose_library_is_not_installed_says_which_extra_has_it(tmp_path, port):
+    done = subprocess.run(
+        [sys.executable, "-c", BARRED, str(tmp_path), port], capture_output=True, text=True, check=True
+    )
+    assert "of stage aws: needs the package boto3, which is not installed" in done.stdout
+    assert "pip install 'asterism[aws]'" in done.stdout

@@ -52,7 +52,12 @@ STAGE_SETTINGS = (
     Setting("processed", bool, True, "Whether each model's changes are written to the lake as well."),  # noqa: FBT003
     Setting("simulators", bool, True, "Whether made-up traffic is allowed; never in production."),  # noqa: FBT003
     Setting("log", str, "sqlite:///<state>/log.db", "The log of the streams: `sqlite:///file`."),
-    Setting("views", str, "sqlite:///<state>/views.db", "The states of the live views: `sqlite:///file`."),
+    Setting(
+        "views",
+        str,
+        "sqlite:///<state>/views.db",
+        "The states of the live views: `sqlite:///file`, `dynamodb://table?region=…`.",
+    ),
     Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
     Setting("sender", str, "", "The address that mails come from."),
     Setting("cors", list, [], "Origins whose pages may call the HTTP server; `*` is any."),

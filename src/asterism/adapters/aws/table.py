@@ -1,0 +1,136 @@
+"""A DynamoDB table whose key is (`pk`, `sk`), both texts: requests page by page, part by part, and tried again."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from asterism.adapters.aws.service import Service, code
+
+_T = TypeVar("_T")
+Item = Mapping[str, Any]
+
+_PATIENCE = 20.0
+"""Seconds for which a transaction is tried that another one, or the table's limits, turned away."""
+_BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_making = threading.Lock()
+
+
+class RefusedError(Exception):
+    """The condition of a write did not hold."""
+
+
+class Table:
+    """One table; made where it is not there and that is allowed. Raises what boto3 does. Several threads may use it."""
+
+    def __init__(self, service: Service, index: str = "") -> None:
+        """`index` names a number by which a local index of the same name, with an s, sorts the items of one `pk`."""
+        self.name = service.name
+        self._index = index
+        self._client = service.client("dynamodb")
+
+    def call(self, operation: str, **given: Any) -> Any:
+        """Ask the table. Raises RefusedError where a condition does not hold."""
+        try:
+            try:
+                return getattr(self._client, operation)(TableName=self.name, **given)
+            except ClientError as error:
+                if code(error) != "ResourceNotFoundException":
+                    raise
+            self._make()
+            return getattr(self._client, operation)(TableName=self.name, **given)
+        except ClientError as error:
+            if code(error) == "ConditionalCheckFailedException":
+                raise RefusedError from error
+            raise
+
+    def query(self, partition: str, condition: str = "", value: Item | None = None, **given: Any) -> Iterator[Item]:
+        """The items of a partition in order, consistently: those that meet `condition`, in which `:value` stands."""
+        values: dict[str, Item] = {":pk": {"S": partition}}
+        told = "pk = :pk"
+        if value is not None:
+            told, values[":value"] = f"{told} AND {condition}", value
+        start: dict[str, Any] = {}
+        while True:
+            page = self.call(
+                "query", KeyConditionExpression=told, ExpressionAttributeValues=values, ConsistentRead=True, **given,
+                **start,
+            )  # fmt: skip
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def get(self, keys: Iterable[Item]) -> Iterator[Item]:
+        """The items of keys that stand in the table, consistently."""
+        for some in batches(keys, 100):
+            waiting: Any = {self.name: {"Keys": some, "ConsistentRead": True}}
+            while waiting:
+                done = self._client.batch_get_item(RequestItems=waiting)
+                yield from done["Responses"].get(self.name, ())
+                waiting = done.get("UnprocessedKeys")
+
+    def delete(self, keys: Iterable[Item]) -> None:
+        """Remove items, whether they stand or not."""
+        for some in batches(keys, 25):
+            waiting: Any = {self.name: [{"DeleteRequest": {"Key": dict(key)}} for key in some]}
+            while waiting:
+                waiting = self._client.batch_write_item(RequestItems=waiting).get("UnprocessedItems")
+
+    def transact(self, actions: Sequence[Item]) -> None:
+        """All of the actions, or none; they name no table. Raises RefusedError where a condition does not hold."""
+        named = [{kind: {"TableName": self.name, **action}} for each in actions for kind, action in each.items()]
+        end, pause = time.monotonic() + _PATIENCE, 0.02
+        while True:
+            try:
+                self._client.transact_write_items(TransactItems=named)
+            except ClientError as error:
+                reasons = {each.get("Code") for each in error.response.get("CancellationReasons", ())}
+                if "ConditionalCheckFailed" in reasons:
+                    raise RefusedError from error
+                again = reasons & _BUSY or code(error) == "TransactionInProgressException"
+                if not again or time.monotonic() > end:
+                    raise
+            else:
+                return
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that two do not meet again
+            pause = min(pause * 2, 1.0)
+
+    def _make(self) -> None:
+        """Make the table; who does so beside us has made it."""
+        keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+        types = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+        index: dict[str, Any] = {}
+        if self._index:
+            types.append({"AttributeName": self._index, "AttributeType": "N"})
+            by = [keys[0], {"AttributeName": self._index, "KeyType": "RANGE"}]
+            made = {"IndexName": f"{self._index}s", "KeySchema": by, "Projection": {"ProjectionType": "ALL"}}
+            index = {"LocalSecondaryIndexes": [made]}
+        with _making:
+            try:
+                self._client.create_table(
+                    TableName=self.name, BillingMode="PAY_PER_REQUEST", KeySchema=keys, AttributeDefinitions=types,
+                    **index,
+                )  # fmt: skip
+            except ClientError as error:
+                if code(error) != "ResourceInUseException":
+                    raise
+            waiter = self._client.get_waiter("table_exists")
+            waiter.wait(TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+            ttl = {"Enabled": True, "AttributeName": "ttl"}
+            with contextlib.suppress(ClientError):  # it is on already
+                self._client.update_time_to_live(TableName=self.name, TimeToLiveSpecification=ttl)
+
+
+def batches(values: Iterable[_T], count: int) -> Iterator[list[_T]]:
+    """Values in lists of so many, the last of fewer."""
+    iterator = iter(values)
+    while some := [*islice(iterator, count)]:
+        yield some
