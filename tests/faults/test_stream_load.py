@@ -54,8 +54,8 @@ def test_a_hundred_thousand_events_sent_twice_shuffled_by_eight_clients(tmp_path
     hall.start()
     try:
         Client(hall, batches[1:2]).run()
-        hall.settle(BATCH - BATCH // 50)
-        assert len(hall.rows("select _id from accesses")) == BATCH - BATCH // 50
+        hall.settle(BATCH)  # none of them is malformed any more
+        assert len(hall.rows("select _id from accesses")) == BATCH
     finally:
         hall.stop()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asterism.cli.common import Common
 from asterism.cli.show import progress_bars
 from asterism.declare.source import Pull
-from asterism.errors import LockedError, UsageError
+from asterism.errors import LakeError, LockedError, UsageError
 from asterism.ports.source import Source
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
@@ -54,7 +55,8 @@ class Desk:
         try:
             engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
             streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
-            return _opened(Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams))
+            opened = Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams)
+            return _opened(opened)
         except BaseException:
             self.wiring.close()  # or the next try would meet a file that this one still has open
             raise
@@ -114,8 +116,13 @@ def _lands(project: Project) -> bool:
 
 
 def _opened(warehouse: Warehouse) -> Warehouse:
-    """Bring the ledger up to date now: that takes a transaction of its own, and the work begins another."""
+    """Bring the ledger and the streams' tables up to date now, in transactions of their own: work begins another."""
+    from asterism.run.consume import stand_tables
+
     warehouse.ledger  # noqa: B018 - asking for it prepares it
+    if warehouse.streams is not None:
+        with suppress(LakeError):  # records are landed that this warehouse has not: whoever writes says what to do
+            stand_tables(warehouse, warehouse.streams)
     return warehouse
 
 

@@ -201,11 +201,18 @@ class Running:
         """The work of sending one report."""
 
         def work() -> bool:
+            from asterism.run.settle import makers, settle
+
             with self.turns.turn():
-                sent = report.due(self.desk, name, called=name in self.called)
+                tick = report.due(self.desk, name, called=name in self.called)
+            if tick is None:
+                return False
+            if self.desk.project.takes_records:  # what was acknowledged before the report is in it
+                settle(makers(self.desk.project.platform), self.desk.wiring.log(), self.stopping.wait)
+            with self.turns.turn():
+                sent = report.send(self.desk, name, tick)
             self.called.discard(name)
-            if sent:
-                self.say("reported", f"{name}: {sent}", report=name)
+            self.say("reported", f"{name}: {sent}", report=name)
             return False
 
         return work

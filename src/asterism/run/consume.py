@@ -9,7 +9,7 @@ from time import perf_counter
 
 from asterism.errors import AsterismError
 from asterism.ports.log import Log, Logged, Offsets
-from asterism.run.commit import Committed
+from asterism.run.commit import Committed, stand
 from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
 from asterism.run.pull import first_contact
@@ -62,6 +62,11 @@ class Writer:
             raise
         return written
 
+    def catch_up(self) -> None:
+        """Take in all that stands in the log when this is called. Raises LogError, LakeError, EngineError."""
+        while self.step().full:
+            pass
+
     def _step(self, position: Position, started: float) -> Written:
         offsets: dict[str, Offsets] = dict(position.cursor.get("offsets", {}))
         tables: list[LandedTable] = []
@@ -83,6 +88,19 @@ class Writer:
             for name, reached in offsets.items():
                 self._log.commit(name, CONSUMER, reached)
         return Written(total, done, full, perf_counter() - started)
+
+
+def stand_tables(warehouse: Warehouse, streams: Streams) -> None:
+    """See that every stream has its table, so that a question has an answer before the first record has come.
+
+    Raises LakeError where the landing zone holds records that the warehouse knows nothing of.
+    """
+    known = warehouse.raw_tables()
+    missing = [shape.table for name, shape in streams.shapes.items() if name not in known]
+    if missing:
+        if warehouse.ledger.position(SOURCE) is None:
+            first_contact(warehouse, SOURCE, loading=False)
+        stand(warehouse, SOURCE, missing)
 
 
 def take_lines(warehouse: Warehouse, streams: Streams, shape: Shape, records: list[Logged]) -> Committed:

@@ -16,6 +16,11 @@ MOST_RECORDS = 5_000
 """In one step."""
 
 
+def consumer(transform: str) -> str:
+    """The name under which a transform reads the log."""
+    return f"transform:{transform}"
+
+
 class TransformWorker:
     """One transform at work. Used by one thread at a time.
 
@@ -25,7 +30,7 @@ class TransformWorker:
 
     def __init__(self, transform: Transform, log: Log) -> None:
         self.transform = transform
-        self.consumer = f"transform:{transform.name}"
+        self.consumer = consumer(transform.name)
         self._log = log
         self._shape = Shape(transform.stream)
         self._into = Shape(transform.into)

@@ -11,6 +11,8 @@ from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.declare.stream import Stream, Transform
 from asterism.errors import LakeError, UsageError
+from asterism.run.consume import stand_tables
+from asterism.run.rebuild import empty
 
 
 @pytest.fixture(params=["duckdb", "postgresql"])
@@ -38,6 +40,24 @@ def test_every_stream_has_its_table_before_the_first_record(small):
     assert small.everything().keys() == {
         "per_service", "streams.accesses", "streams.raw_users", "streams.persons", "streams._quarantine",
     }  # fmt: skip
+
+
+def test_a_stream_can_be_asked_before_anything_was_taken_in(small):
+    stand_tables(small.warehouse, small.streams)
+    assert small.rows("SELECT count(*) FROM streams._quarantine") == small.rows("SELECT count(*) FROM streams.accesses")
+    small.send("accesses", small.access(1))
+    small.work()
+    assert small.rows("SELECT inside FROM per_service") == [(1,)]
+
+
+def test_a_lost_warehouse_is_not_taken_for_an_empty_one(small):
+    small.send("accesses", small.access(1))
+    small.work()
+    with small.warehouse.session.transaction():
+        empty(small.warehouse)
+    with pytest.raises(LakeError, match="the lake holds batches"):
+        stand_tables(small.warehouse, small.streams)
+    assert small.warehouse.raw_tables() == {}
 
 
 def test_the_position_moves_with_the_data(small):

@@ -67,18 +67,23 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     return {**result, "sent": _sent(desk, declared, day, moment, noted=False)}
 
 
-def due(desk: Desk, name: str, *, called: bool = False) -> str:
-    """Send a report where a tick of its calls for it, or it was `called` for; answer what was done, "" for nothing.
-
-    One statement where nothing is due. Raises MailError, and what its queries raise; then it is as due as before.
-    """
+def due(desk: Desk, name: str, *, called: bool = False) -> datetime | None:
+    """The tick that a report is due for, or now where it was `called` for; None: it is not due. One statement."""
     from asterism.run.ledger import now
     from asterism.run.report import due as tick_of
 
-    declared = _declared(desk, name)
     moment = now()
-    tick = tick_of(desk.warehouse, declared, moment) or (moment if called else None)
-    return _sent(desk, declared, tick.date() - timedelta(days=1), tick) if tick is not None else ""
+    return tick_of(desk.warehouse, _declared(desk, name), moment) or (moment if called else None)
+
+
+def send(desk: Desk, name: str, tick: datetime) -> str:
+    """Send a report that is due; answer what was done. What the log has already is in the tables first.
+
+    Raises MailError, and what its queries raise; then it is as due as before.
+    """
+    if desk.project.takes_records:
+        desk.writer.catch_up()
+    return _sent(desk, _declared(desk, name), tick.date() - timedelta(days=1), tick)
 
 
 def _sent(desk: Desk, declared: Report, day: date, tick: datetime, *, noted: bool = True) -> str:

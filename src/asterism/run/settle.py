@@ -1,0 +1,59 @@
+"""Settle: wait until what stands in the log has gone through everything that makes records of records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from asterism.declare.platform import Platform
+from asterism.declare.stream import Stream
+from asterism.ports.log import Log, Offsets
+from asterism.run.transform import consumer as of_transform
+from asterism.run.view import consumer as of_view
+
+PATIENCE = 30.0
+"""Seconds: a view that stands still holds up nobody for longer."""
+_GLANCE = 0.02
+
+
+class Maker(NamedTuple):
+    """Somebody who reads a stream, and appends what it makes of it to another."""
+
+    consumer: str
+    stream: Stream
+    into: Stream
+
+
+def makers(platform: Platform) -> list[Maker]:
+    """Transforms, and views that tell, each behind those that make what it reads; in a circle, as declared."""
+    waiting = [Maker(of_transform(each.name), each.stream, each.into) for each in platform.transforms]
+    waiting += [Maker(of_view(each.name), each.stream, each.into) for each in platform.views if each.into is not None]
+    ordered: list[Maker] = []
+    while waiting:
+        made = {each.into.name for each in waiting}
+        first = next((each for each in waiting if each.stream.name not in made), waiting[0])
+        waiting.remove(first)
+        ordered.append(first)
+    return ordered
+
+
+def settle(
+    made_by: Sequence[Maker], log: Log, stopped: Callable[[float], bool] = lambda _: False, patience: float = PATIENCE
+) -> bool:
+    """Wait until what the log has now, and what is made of it, stands in it; answer whether it does.
+
+    `stopped` waits for so many seconds and answers whether to give up; so does `patience`, in seconds. What comes
+    meanwhile is not waited for. Raises LogError.
+    """
+    until = time.monotonic() + patience
+    for each in made_by:
+        end = log.standing(each.stream.name).end  # with all that was made for it: those before have come so far
+        while not _beyond(log.standing(each.stream.name).committed.get(each.consumer, {}), end):
+            if stopped(_GLANCE) or time.monotonic() >= until:
+                return False
+    return True
+
+
+def _beyond(offsets: Offsets, end: Offsets) -> bool:
+    return all(offsets.get(partition, -1) >= position for partition, position in end.items())
