@@ -150,18 +150,23 @@ class Wiring:
         uri = self.stage.views
         scheme = urlsplit(uri).scheme
         made: State
+        subject = f"the views of stage {self.stage.name}"
         if scheme == "sqlite":
             from asterism.adapters.sqlite.state import SqliteState
 
             made = SqliteState(_path(uri))
         elif scheme == "dynamodb":
-            with needing(f"the views of stage {self.stage.name}"):
+            with needing(subject):
                 from asterism.adapters.aws.state import DynamoState
 
             made = DynamoState(uri)
+        elif scheme == "bigtable":
+            with needing(subject):
+                from asterism.adapters.gcp.state import BigtableState
+
+            made = BigtableState(uri)
         else:
-            known = ("sqlite", "dynamodb")
-            made = _outside("state", scheme, f"the views of stage {self.stage.name}", known)(uri)
+            made = _outside("state", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
         self._lasting.callback(made.close)
         self._states = made
         return made
@@ -278,7 +283,7 @@ def _patient(url: str) -> str:
     return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
 
 
-_EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp"}
+_EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp", "grpc": "gcp"}
 """Which extra of ours brings a package of a vendor."""
 
 

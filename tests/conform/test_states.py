@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from asterism.adapters.gcp.state import BigtableState
 from asterism.adapters.sqlite.state import SqliteState
 from asterism.conform.state import STATE_EXERCISES, MakeState
 
@@ -23,3 +24,8 @@ def test_dynamodb_conforms(exercise: Callable[[MakeState], None], aws: dict[str,
     from asterism.adapters.aws.state import DynamoState
 
     exercise(partial(DynamoState, f"dynamodb://views-{uuid4().hex}"))
+
+
+@pytest.mark.parametrize("exercise", STATE_EXERCISES, ids=lambda exercise: exercise.__name__)
+def test_bigtable_conforms(exercise: Callable[[MakeState], None], bigtable: str) -> None:
+    exercise(partial(BigtableState, f"bigtable://project/instance/t{uuid4().hex}"))

@@ -90,13 +90,17 @@ BARRED = """
 import sys
 class Bar:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"boto3", "botocore"}:
+        if name.partition(".")[0] in {"boto3", "botocore", "google", "grpc"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Bar())
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.wire import Wiring
-stage = Stage("aws", "duckdb:///:memory:", "memory:///", sys.argv[1], log="kinesis://shop", views="dynamodb://views")
+places = {
+    "aws": {"log": "kinesis://shop", "views": "dynamodb://views"},
+    "gcp": {"views": "bigtable://project/instance/views"},
+}
+stage = Stage(sys.argv[3], "duckdb:///:memory:", "memory:///", sys.argv[1], **places[sys.argv[3]])
 with Wiring(stage) as wiring:
     try:
         getattr(wiring, sys.argv[2])()
@@ -105,10 +109,10 @@ with Wiring(stage) as wiring:
 """
 
 
-@pytest.mark.parametrize("port", ["states"])
-def test_a_stage_whose_library_is_not_installed_says_which_extra_has_it(tmp_path, port):
+@pytest.mark.parametrize(("cloud", "port"), [("aws", "states"), ("gcp", "states")])
+def test_a_stage_whose_library_is_not_installed_says_which_extra_has_it(tmp_path, cloud, port):
     done = subprocess.run(
-        [sys.executable, "-c", BARRED, str(tmp_path), port], capture_output=True, text=True, check=True
+        [sys.executable, "-c", BARRED, str(tmp_path), port, cloud], capture_output=True, text=True, check=True
     )
-    assert "of stage aws: needs the package boto" in done.stdout
-    assert "pip install 'asterism[aws]'" in done.stdout
+    assert f"of stage {cloud}: needs the package {'boto' if cloud == 'aws' else 'g'}" in done.stdout
+    assert f"pip install 'asterism[{cloud}]'" in done.stdout

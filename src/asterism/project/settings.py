@@ -56,7 +56,8 @@ STAGE_SETTINGS = (
         "views",
         str,
         "sqlite:///<state>/views.db",
-        "The states of the live views: `sqlite:///file`, `dynamodb://table?region=…`.",
+        "The states of the live views: `sqlite:///file`, `dynamodb://table?region=…`, "
+        "`bigtable://project/instance/table`.",
     ),
     Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
     Setting("sender", str, "", "The address that mails come from."),

@@ -1,0 +1,95 @@
+"""Google's emulators for the tests: each is started once a session, on a free port, and stopped by its pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@contextmanager
+def served(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+    """A server, from when it takes connections until it has stopped. What it says stands in the folder."""
+    with (folder / "log").open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, cwd=folder)
+        try:
+            end = time.monotonic() + PATIENCE
+            while True:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                if process.poll() is not None or time.monotonic() > end:
+                    pytest.fail(f"{command[0]} did not start: {(folder / 'log').read_text()[-500:]}")
+                time.sleep(0.02)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def sdk() -> Path:
+    """The folder of Google Cloud's SDK; skips where there is none."""
+    found = shutil.which("gcloud")
+    for root in (Path(found).resolve().parents[1] if found else None, Path("/usr/lib/google-cloud-sdk")):
+        if root is not None and (root / "platform").is_dir():
+            return root
+    pytest.skip("no Google Cloud SDK: gcloud is not installed")
+
+
+@contextmanager
+def named(variable: str, port: int) -> Iterator[str]:
+    """The address of a server in the environment, where its clients look for it; child processes too."""
+    before = os.environ.get(variable)
+    os.environ[variable] = f"127.0.0.1:{port}"
+    yield os.environ[variable]
+    if before is None:
+        del os.environ[variable]
+    else:
+        os.environ[variable] = before
+
+
+@pytest.fixture(scope="session")
+def bigtable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Bigtable."""
+    program = sdk() / "platform" / "bigtable-emulator" / "cbtemulator"
+    if not program.exists():
+        pytest.skip("no Bigtable emulator: gcloud components install bigtable")
+    port = free_port()
+    command = [str(program), "--host=127.0.0.1", f"--port={port}"]
+    with served(command, port, tmp_path_factory.mktemp("bigtable")), named("BIGTABLE_EMULATOR_HOST", port) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def pubsub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Pub/Sub."""
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no Pub/Sub emulator: Java is not installed")
+    (jar, *_) = [*(sdk() / "platform" / "pubsub-emulator" / "lib").glob("cloud-pubsub-emulator-*-all.jar"), None]
+    if jar is None:
+        pytest.skip("no Pub/Sub emulator: gcloud components install pubsub-emulator")
+    port = free_port()
+    command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
+    with served(command, port, tmp_path_factory.mktemp("pubsub")), named("PUBSUB_EMULATOR_HOST", port) as address:
+        yield address
