@@ -15,28 +15,23 @@ must route to a single cluster and allow single-row transactions.
 from __future__ import annotations
 
 import time
-import uuid
-import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from asterism.adapters.gcp import layout
 from asterism.adapters.gcp import table as bigtable
 from asterism.adapters.gcp.access import parts
-from asterism.adapters.gcp.table import Row, Table
+from asterism.adapters.gcp.layout import FAMILIES, MILLISECOND, Address, Change, Changes, Fence, Head, Stored
+from asterism.adapters.gcp.table import Table
 from asterism.errors import StateError
 from asterism.ports.log import Offsets
 from asterism.ports.state import Header, Kept
 
 SHAPE = "bigtable://project/instance/table"
-FAMILIES = {"view": 1, "redo": 16, "state": 8}
-"""And how many versions each keeps: of redo, the puts that watchers need no scan for; of state, how far a put may be
-ahead of who reads."""
-_MILLISECOND = 1000
-"""Bigtable's times are microseconds in whole milliseconds; ours are versions."""
 _LONG_REDO = 256_000
 """Bytes from which a redo is taken away when it is done."""
 _LARGEST_REDO = 64_000_000
@@ -46,59 +41,6 @@ _DROPPED = rb'\{"dropped":[1-9]\C*'
 _LATE = 600.0
 """Seconds after which what was committed is no longer written by who committed it, but by the next to claim."""
 
-Address = tuple[str, str]
-
-
-class _Cell(msgspec.Struct, frozen=True):
-    """A state as its cell holds it."""
-
-    dropped: int
-    """When it was, in seconds since 1970; 0: it stands."""
-    partition: str = ""
-    position: int = 0
-    value: msgspec.Raw = msgspec.Raw(b"null")
-
-
-@dataclass(frozen=True)
-class _Fence:
-    """What a put must find as it left it."""
-
-    epoch: int
-    version: int
-    generation: str
-    base: int = 0
-    """The version before the generation's first: cells' times are versions beyond it."""
-    garbage: tuple[str, ...] = ()
-    """Generations whose rows are yet to be removed."""
-
-    @property
-    def time(self) -> int:
-        """The time of the cells of this version."""
-        return (self.version - self.base) * _MILLISECOND
-
-
-@dataclass(frozen=True)
-class _Head:
-    """A view's row."""
-
-    fence: _Fence
-    offsets: bytes = b"{}"
-    note: bytes = b"{}"
-    redo: Mapping[int, bytes] = field(default_factory=dict)
-    """By version."""
-
-    def header(self) -> Header:
-        """What others see of it."""
-        fence = self.fence
-        return Header(fence.epoch, fence.version, msgspec.json.decode(self.offsets), msgspec.json.decode(self.note))
-
-
-_Change = tuple[str, str, _Cell]
-_Seen = dict[Address, tuple[int, _Cell]]
-_CHANGES = msgspec.json.Decoder(list[_Change])
-_CELL = msgspec.json.Decoder(_Cell)
-_FENCE = msgspec.json.Decoder(_Fence)
-
 
 class BigtableState:
     """Implements `State`. Safe to use from several threads and processes."""
@@ -107,7 +49,7 @@ class BigtableState:
         """`uri` is `bigtable://project/instance/table`; a drop is told for `remembered` seconds. Raises StateError."""
         self._table = opened(*parts(uri, SHAPE, "the live views"), families=FAMILIES)
         self._remembered = remembered
-        self._known: dict[str, _Fence] = {}
+        self._known: dict[str, Fence] = {}
         """Fences of which nothing is left to be finished."""
         self._drops: dict[str, deque[tuple[int, Address, int]]] = {}
         """What is to be forgotten, the oldest first: when it was dropped, and at which time of its cell."""
@@ -132,19 +74,21 @@ class BigtableState:
         """See `State.put`: two steps, the first of which is all or nothing."""
         began, told = time.monotonic(), int(time.time())
         gone = self.get(view, dropped) if dropped else {}
-        cells = {(key, window): _Cell(0, part, at, msgspec.Raw(value)) for key, value, part, at, window in kept}
-        cells |= {address: _Cell(told) for address in dropped if address in gone or address in cells}
+        cells = {(key, window): Stored(0, part, at, msgspec.Raw(value)) for key, value, part, at, window in kept}
+        cells |= {address: Stored(told) for address in dropped if address in gone or address in cells}
         changes = [(*address, cell) for address, cell in cells.items()]
-        redo = zlib.compress(msgspec.json.encode(changes), 1)
+        redo = layout.packed(changes)
         if len(redo) > _LARGEST_REDO:
             raise StateError(f"view {view}", f"{len(changes)} states of one put are too large", "Take fewer at a time.")
-        fence = self._commit(view, epoch, (_json(dict(offsets)), None if note is None else _json(note)), redo)
+        fence = self._commit(
+            view, epoch, (msgspec.json.encode(dict(offsets)), None if note is None else msgspec.json.encode(note)), redo
+        )
         if time.monotonic() - began > _LATE:
             raise StateError(f"view {view}", "a put took too long", "Claim the view again: that finishes it.")
         self._write(fence, changes)
         if len(redo) > _LONG_REDO:
-            at = fence.version * _MILLISECOND
-            self._table.mutate([(_view(view), [bigtable.clear("redo", b"put", at, at + _MILLISECOND)])])
+            at = fence.version * MILLISECOND
+            self._table.mutate([(layout.view_row(view), [bigtable.clear("redo", b"put", at, at + MILLISECOND)])])
         self._known[view] = fence
         drops = self._drops.setdefault(view, deque())
         drops.extend((told, address, fence.time) for address, cell in cells.items() if cell.dropped)
@@ -167,82 +111,75 @@ class BigtableState:
             if found is None:
                 found = self._seen(view, head, since)
             if found is not None:
-                return head.header(), _page(found, since, limit)
+                return head.header(), layout.page(found, since, limit)
         raise StateError(f"view {view}", "it changes faster than it can be read", "Ask again.")
 
     def replace(self, view: str, by: str | None) -> None:
         """See `State.replace`: the view's row names the other's generation from then on."""
-        given = self._take(by) if by is not None else _Head(_Fence(0, 0, _generation(view)))
+        given = self._take(by) if by is not None else Head(Fence(0, 0, layout.new_generation(view)))
         local = given.fence.version - given.fence.base + 1
         while True:
             before = self._claim(view).fence
             self._tell_drops(before.generation, given.fence.generation, local)
             garbage = (*before.garbage, before.generation)
-            after = _Fence(before.epoch, before.version + local, given.fence.generation, before.version, garbage)
+            after = Fence(before.epoch, before.version + local, given.fence.generation, before.version, garbage)
             if self._swap(view, before, after, (given.offsets, given.note)):
                 break  # else another has claimed it since
         self._known.pop(view, None)
         self._drops.pop(view, None)
-        self._remove(view, _Head(after))
+        self._remove(view, Head(after))
 
     def close(self) -> None:
         """See `State.close`."""
         self._table.close()
 
-    def _head(self, view: str, redos: int = 0, since: int = 0) -> _Head | None:
+    def _head(self, view: str, redos: int = 0, since: int = 0) -> Head | None:
         """A view's row, with the newest `redos` puts after version `since`."""
         chosen = bigtable.every(bigtable.families("view"), bigtable.latest())
         if redos:
-            newer = bigtable.between((since + 1) * _MILLISECOND, 0)
+            newer = bigtable.between((since + 1) * MILLISECOND, 0)
             redo = bigtable.every(bigtable.families("redo"), newer, bigtable.latest(redos))
             chosen = bigtable.either(chosen, redo)
-        row = self._table.row(_view(view), chosen)
-        if row is None:
-            return None
-        cells = {each.column: each.value for each in row.cells if each.family == "view"}
-        if b"fence" not in cells:
-            return None
-        puts = {each.timestamp // _MILLISECOND: each.value for each in row.cells if each.family == "redo"}
-        return _Head(_FENCE.decode(cells[b"fence"]), cells.get(b"offsets", b"{}"), cells.get(b"note", b"{}"), puts)
+        return layout.read(self._table.row(layout.view_row(view), chosen))
 
     def _swap(
-        self, view: str, before: _Fence | None, after: _Fence, told: tuple[bytes | None, bytes | None] = (None, None),
+        self, view: str, before: Fence | None, after: Fence, told: tuple[bytes | None, bytes | None] = (None, None),
         redo: bytes | None = None,
     ) -> bool:  # fmt: skip
         """Put another fence, offsets, note and redo in place if the fence still is `before`; answer whether it was."""
         given = {b"fence": msgspec.json.encode(after), b"offsets": told[0], b"note": told[1]}
         changes = [bigtable.put("view", name, value, 0) for name, value in given.items() if value is not None]
         if redo is not None:
-            changes.append(bigtable.put("redo", b"put", redo, after.version * _MILLISECOND))
+            changes.append(bigtable.put("redo", b"put", redo, after.version * MILLISECOND))
         fence = bigtable.every(bigtable.column("view", b"fence"), bigtable.latest())
         if before is None:
-            return not self._table.swap(_view(view), fence, (), changes)
+            return not self._table.swap(layout.view_row(view), fence, (), changes)
         return self._table.swap(
-            _view(view), bigtable.every(fence, bigtable.equal(msgspec.json.encode(before))), changes
+            layout.view_row(view), bigtable.every(fence, bigtable.equal(msgspec.json.encode(before))), changes
         )
 
-    def _claim(self, view: str) -> _Head:
+    def _claim(self, view: str) -> Head:
         """Count the owners up, and finish what the last one committed."""
         while True:
             head = self._head(view, redos=1)
             before = None if head is None else head.fence
-            fence = replace(before, epoch=before.epoch + 1) if before else _Fence(1, 0, _generation(view))
+            fence = replace(before, epoch=before.epoch + 1) if before else Fence(1, 0, layout.new_generation(view))
             if self._swap(view, before, fence):
-                claimed = replace(head, fence=fence) if head is not None else _Head(fence)
+                claimed = replace(head, fence=fence) if head is not None else Head(fence)
                 self._finish(claimed)
                 return claimed
 
-    def _take(self, view: str) -> _Head:
+    def _take(self, view: str) -> Head:
         """Take a view's generation away from it. Dying after it costs a rebuild; two views never share a generation."""
         while True:
             head = self._claim(view)
             version = head.fence.version + 1
-            empty = replace(head.fence, version=version, base=version, generation=_generation(view))
+            empty = replace(head.fence, version=version, base=version, generation=layout.new_generation(view))
             if self._swap(view, head.fence, empty, (b"{}", b"{}")):
                 self._known.pop(view, None)
                 return head
 
-    def _commit(self, view: str, epoch: int, told: tuple[bytes, bytes | None], redo: bytes) -> _Fence:
+    def _commit(self, view: str, epoch: int, told: tuple[bytes, bytes | None], redo: bytes) -> Fence:
         for _ in range(_TRIES):
             before = self._known.pop(view, None)
             if before is None or before.epoch != epoch:
@@ -256,64 +193,64 @@ class BigtableState:
                 return after
         raise StateError(f"view {view}", "another worker has taken it over", "Stop this one.", fenced=True)
 
-    def _finish(self, head: _Head) -> None:
+    def _finish(self, head: Head) -> None:
         """Write the states of the last put, whose worker may have died over it."""
         redo = head.redo.get(head.fence.version)
         if redo is not None:
-            self._write(head.fence, _unpacked(redo))
+            self._write(head.fence, layout.unpacked(redo))
 
-    def _write(self, fence: _Fence, changes: Sequence[_Change]) -> None:
+    def _write(self, fence: Fence, changes: Sequence[Change]) -> None:
         generation, at = fence.generation, fence.time
         self._table.mutate(
-            (_row(generation, key, window), [bigtable.put("state", b"s", msgspec.json.encode(cell), at)])
+            (layout.state_row(generation, key, window), [bigtable.put("state", b"s", msgspec.json.encode(cell), at)])
             for key, window, cell in changes
         )
 
     def _get(self, generation: str, wanted: Sequence[Address]) -> dict[Address, Kept]:
         found: dict[Address, Kept] = {}
         for at in range(0, len(wanted), _AT_ONCE):
-            some = [_row(generation, *address) for address in wanted[at : at + _AT_ONCE]]
-            for row in self._table.rows(keys=some, chosen=_newest()):
-                address, cell = _decoded(row)
+            some = [layout.state_row(generation, *address) for address in wanted[at : at + _AT_ONCE]]
+            for row in self._table.rows(keys=some, chosen=layout.newest()):
+                address, cell = layout.decoded(row)
                 if not cell.dropped:
-                    found[address] = _kept(address, cell)
+                    found[address] = layout.kept(address, cell)
         return found
 
     def _scan(self, generation: str, after: Address | None, limit: int, key: str | None = None) -> list[Kept]:
-        prefix = _row(generation, *(() if key is None else (key,)))
-        beyond = b"" if after is None else _row(generation, *after)
+        prefix = layout.state_row(generation, *(() if key is None else (key,)))
+        beyond = b"" if after is None else layout.state_row(generation, *after)
         found: list[Kept] = []
         while len(found) < limit:
-            rows = self._table.rows(prefix=prefix, after=beyond, chosen=_newest(), limit=limit - len(found))
+            rows = self._table.rows(prefix=prefix, after=beyond, chosen=layout.newest(), limit=limit - len(found))
             if not rows:
                 break
             beyond = rows[-1].key
-            decoded = [_decoded(row) for row in rows]
-            found += [_kept(address, cell) for address, cell in decoded if not cell.dropped]
+            decoded = [layout.decoded(row) for row in rows]
+            found += [layout.kept(address, cell) for address, cell in decoded if not cell.dropped]
         return found
 
-    def _told(self, head: _Head, since: int) -> _Seen | None:
+    def _told(self, head: Head, since: int) -> Changes | None:
         """What changed, as the view's row tells it; None where it does not reach back so far."""
-        found: _Seen = {}
+        found: Changes = {}
         for version in range(since + 1, head.fence.version + 1):
             redo = head.redo.get(version)
             if redo is None:
                 return None
-            found |= {(key, window): (version, cell) for key, window, cell in _unpacked(redo)}
+            found |= {(key, window): (version, cell) for key, window, cell in layout.unpacked(redo)}
         return found
 
-    def _seen(self, view: str, head: _Head, since: int) -> _Seen | None:
+    def _seen(self, view: str, head: Head, since: int) -> Changes | None:
         """What changed, as the states tell it: each in its newest version that is none of later puts."""
         fence = head.fence
-        span = bigtable.between(max(0, since - fence.base + 1) * _MILLISECOND, fence.time + _MILLISECOND)
+        span = bigtable.between(max(0, since - fence.base + 1) * MILLISECOND, fence.time + MILLISECOND)
         chosen = bigtable.every(bigtable.families("state"), span, bigtable.latest())
-        found: _Seen = {}
-        for row in self._table.rows(prefix=_row(fence.generation), chosen=chosen):
-            address, cell = _decoded(row)
-            found[address] = (row.cells[0].timestamp // _MILLISECOND + fence.base, cell)
+        found: Changes = {}
+        for row in self._table.rows(prefix=layout.state_row(fence.generation), chosen=chosen):
+            address, cell = layout.decoded(row)
+            found[address] = (row.cells[0].timestamp // MILLISECOND + fence.base, cell)
         redo = head.redo.get(fence.version)
         if redo is not None:  # its states may not have been written yet
-            found |= {(key, window): (fence.version, cell) for key, window, cell in _unpacked(redo)}
+            found |= {(key, window): (fence.version, cell) for key, window, cell in layout.unpacked(redo)}
         now = self._head(view)
         if now is None or now.fence.generation != fence.generation:
             return None
@@ -322,14 +259,14 @@ class BigtableState:
     def _tell_drops(self, before: str, after: str, local: int) -> None:
         """Let the generation `after` say that what only `before` has was dropped."""
         beyond: Address | None = None
-        cell = msgspec.json.encode(_Cell(int(time.time())))
+        cell = msgspec.json.encode(Stored(int(time.time())))
         while page := self._scan(before, beyond, _AT_ONCE):
             addresses = [(each.key, each.window) for each in page]
             beyond, kept = addresses[-1], self._get(after, addresses)
-            drop = [bigtable.put("state", b"s", cell, local * _MILLISECOND)]
-            self._table.mutate((_row(after, *each), drop) for each in addresses if each not in kept)
+            drop = [bigtable.put("state", b"s", cell, local * MILLISECOND)]
+            self._table.mutate((layout.state_row(after, *each), drop) for each in addresses if each not in kept)
 
-    def _remove(self, view: str, head: _Head) -> _Fence:
+    def _remove(self, view: str, head: Head) -> Fence:
         """Remove the rows of generations that are over; answer the fence that says so."""
         fence = head.fence
         if not fence.garbage:
@@ -337,74 +274,29 @@ class BigtableState:
         for generation in fence.garbage:
             beyond = b""
             while rows := self._table.rows(
-                prefix=_row(generation), after=beyond, chosen=bigtable.keys_only(), limit=_AT_ONCE
+                prefix=layout.state_row(generation), after=beyond, chosen=bigtable.keys_only(), limit=_AT_ONCE
             ):
                 beyond = rows[-1].key
                 self._table.mutate((row.key, [bigtable.erase()]) for row in rows)
         clean = replace(fence, garbage=())
         return clean if self._swap(view, fence, clean) else fence
 
-    def _dropped(self, fence: _Fence) -> deque[tuple[int, Address, int]]:
+    def _dropped(self, fence: Fence) -> deque[tuple[int, Address, int]]:
         """The drops that are still told."""
-        chosen = bigtable.every(_newest(), bigtable.Filter(value_regex_filter=_DROPPED))
-        rows = self._table.rows(prefix=_row(fence.generation), chosen=chosen)
-        found = [(cell.dropped, address, row.cells[0].timestamp) for row in rows for address, cell in (_decoded(row),)]
+        chosen = bigtable.every(layout.newest(), bigtable.Filter(value_regex_filter=_DROPPED))
+        rows = self._table.rows(prefix=layout.state_row(fence.generation), chosen=chosen)
+        found = [
+            (cell.dropped, address, row.cells[0].timestamp) for row in rows for address, cell in (layout.decoded(row),)
+        ]
         return deque(sorted(found))
 
-    def _forget(self, view: str, fence: _Fence) -> None:
+    def _forget(self, view: str, fence: Fence) -> None:
         """Remove drops that were told for long enough, and what was there before them; not what came after."""
         drops, due = self._drops.get(view, deque()), time.time() - self._remembered
         some: list[tuple[bytes, list[Any]]] = []
         while drops and drops[0][0] <= due:
             _, address, at = drops.popleft()
-            some.append((_row(fence.generation, *address), [bigtable.clear("state", b"s", 0, at + _MILLISECOND)]))
+            some.append(
+                (layout.state_row(fence.generation, *address), [bigtable.clear("state", b"s", 0, at + MILLISECOND)])
+            )
         self._table.mutate(some)
-
-
-def _page(found: _Seen, since: int, limit: int) -> list[tuple[int, Kept | Address]]:
-    """The first versions of what changed, whole, `limit` changes at most but one version at least."""
-    told = sorted(
-        ((version, address, cell) for address, (version, cell) in found.items() if since or not cell.dropped),
-        key=lambda each: each[:2],
-    )
-    end = len(told)
-    if end > limit:
-        end = limit
-        while end and told[end - 1][0] == told[end][0]:
-            end -= 1
-        if not end:
-            end = sum(each[0] == told[0][0] for each in told)
-    return [(version, address if cell.dropped else _kept(address, cell)) for version, address, cell in told[:end]]
-
-
-def _newest() -> Any:
-    return bigtable.every(bigtable.families("state"), bigtable.latest())
-
-
-def _generation(view: str) -> str:
-    return f"{view}/{uuid.uuid4().hex}"
-
-
-def _view(view: str) -> bytes:
-    return b"v" + bigtable.encoded(view)
-
-
-def _row(generation: str, *address: str) -> bytes:
-    return b"s" + bigtable.encoded(generation, *address)
-
-
-def _decoded(row: Row) -> tuple[Address, _Cell]:
-    _, key, window = bigtable.decoded(row.key[1:])
-    return (key, window), _CELL.decode(row.cells[0].value)
-
-
-def _kept(address: Address, cell: _Cell) -> Kept:
-    return Kept(address[0], bytes(cell.value), cell.partition, cell.position, address[1])
-
-
-def _unpacked(redo: bytes) -> list[_Change]:
-    return _CHANGES.decode(zlib.decompress(redo))
-
-
-def _json(value: Any) -> bytes:
-    return msgspec.json.encode(value)
