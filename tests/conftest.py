@@ -21,6 +21,7 @@ from asterism.adapters.postgres.embedded import Embedded, embedded
 
 SETTINGS = {
     "fsync": "off",  # the tests don't pull plugs
+    "autovacuum": "off",  # it takes transaction ids when it likes, and some tests count them
     "max_connections": "200",
     "max_prepared_transactions": "10",
     "max_wal_senders": "4",
