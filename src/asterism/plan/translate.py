@@ -73,7 +73,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
         sql = f"CAST(CAST('0x' || {digest} AS UBIGINT) & 9223372036854775807 AS BIGINT)"
     else:
         sql = f"(CAST(CAST('x' || {digest} AS BIT(64)) AS BIGINT) & 9223372036854775807)"
-    return Verbatim(this=sql)
+    return _verbatim(sql)
 
 
 def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
@@ -82,33 +82,26 @@ def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
     first, second = (side.sql("postgres", identify=True) for side in (one, other))
-    return Verbatim(this=f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
+    return _verbatim(f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
 
 
-class Verbatim(exp.Expression):
-    """Text that is already of the target's dialect."""
-
-    arg_types = {"this": True}  # noqa: RUF012  sqlglot's own way to declare arguments
-
-
-def _verbatim(_: object, node: exp.Expr) -> str:
-    return str(node.this)
+def _verbatim(sql: str) -> exp.Expr:
+    """Text that is already of the target's dialect: sqlglot writes a variable's name as it stands."""
+    return exp.Var(this=sql)
 
 
 def _try_cast(node: exp.Expr) -> exp.Expr:
     value = node.this.sql("postgres", identify=True)
     kind = node.args["to"].sql("postgres")
-    return Verbatim(
-        this=f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END"
-    )
+    return _verbatim(f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
 
 
 def _first(node: exp.Expr) -> exp.Expr:
-    return Verbatim(this=f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
+    return _verbatim(f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
 
 
 def _parameter(node: exp.Expr) -> exp.Expr:
-    return Verbatim(this=f"${node.name}")
+    return _verbatim(f"${node.name}")
 
 
 _POSTGRES_FUNCTIONS: dict[str, str] = {
@@ -124,7 +117,7 @@ def _function(name: str) -> Callable[[exp.Expr], exp.Expr]:
     template = _POSTGRES_FUNCTIONS[name]
 
     def rule(node: exp.Expr) -> exp.Expr:
-        return Verbatim(this=template.format(node.this.sql("postgres", identify=True)))
+        return _verbatim(template.format(node.this.sql("postgres", identify=True)))
 
     return rule
 
@@ -133,7 +126,7 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     template = _POSTGRES_FUNCTIONS.get(node.name.lower())
     if template is None:
         return node
-    return Verbatim(this=template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
+    return _verbatim(template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
 
 
 def _unix_time(node: exp.Expr) -> exp.Expr:
@@ -141,7 +134,7 @@ def _unix_time(node: exp.Expr) -> exp.Expr:
     scale = node.args.get("scale")
     if scale is None or scale.name != "3":
         return node
-    return Verbatim(this=_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
+    return _verbatim(_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
 
 
 def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
@@ -154,7 +147,7 @@ def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
         if not steps or not plain or any(isinstance(each.this, exp.Expr) for each in steps):
             return node
         keys = ", ".join(exp.Literal.string(str(each.this)).sql("postgres") for each in steps)
-        return Verbatim(this=f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
+        return _verbatim(f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
 
     return rule
 
@@ -168,7 +161,7 @@ def _extract(node: exp.Expr) -> exp.Expr:
 
 def _part(part: str) -> Callable[[exp.Expr], exp.Expr]:
     def rule(node: exp.Expr) -> exp.Expr:
-        return Verbatim(this=f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
+        return _verbatim(f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
 
     return rule
 
@@ -215,6 +208,3 @@ _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
         exp.Minute: _part("MINUTE"),
     },
 }
-
-for _dialect in ("duckdb", "postgres"):
-    sqlglot.Dialect.get_or_raise(_dialect).generator_class.TRANSFORMS[Verbatim] = _verbatim
