@@ -29,6 +29,8 @@ class AsterismError(Exception):
     """Base of the tree. `subject` names the object, `fact` says what is so, `remedy` what to do next."""
 
     exit_code = 1
+    run = ""
+    """The run that it ended, by its id in the ledger; empty where it ended none."""
 
     def __init__(self, subject: str, fact: str, remedy: str = "") -> None:
         self.subject = subject

@@ -10,6 +10,8 @@ An adapter from outside registers an entry point of the group `asterism.adapters
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
@@ -29,15 +31,20 @@ from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.log import Log
+from asterism.ports.logger import Form, Logger
 from asterism.ports.mailer import Mailer
+from asterism.ports.meter import Meter
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
 from asterism.ports.sheets import Sheets
 from asterism.ports.source import Source
 from asterism.ports.state import State
+from asterism.ports.tracer import Tracer
 
 GROUP = "asterism.adapters"
 POSTGRES_SCHEMES = ("postgresql", "postgres")
+_TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_LINEAGE = ("OPENLINEAGE_URL",)
 
 
 class Wiring:
@@ -272,6 +279,46 @@ class Wiring:
             self._stack.callback(server.close)
             self._servers[url] = server.url
         return self._servers[url]
+
+
+def meter(namespace: str) -> Meter:
+    """Counts what this process does, under names that begin with `namespace`."""
+    from asterism.adapters.prometheus.meter import PrometheusMeter
+
+    return PrometheusMeter(namespace)
+
+
+def tracers(platform: str, stage: str) -> list[Tracer]:
+    """Where the environment wants the work of this process told of. Raises UsageError where the extra is missing."""
+    made: list[Tracer] = []
+    for names, make in ((_TRACES, _traces), (_LINEAGE, _lineage)):
+        wanted = next((name for name in names if os.environ.get(name)), None)
+        try:
+            made += [make(platform, stage)] if wanted else []
+        except ImportError as error:
+            remedy = "Install asterism[telemetry], or unset it."
+            raise UsageError(str(wanted), f"is set, and {error.name} is not installed", remedy) from error
+    return made
+
+
+def _traces(platform: str, stage: str) -> Tracer:
+    from asterism.adapters.opentelemetry.tracer import OpenTelemetryTracer
+
+    return OpenTelemetryTracer(platform, {"deployment.environment.name": stage})
+
+
+def _lineage(platform: str, stage: str) -> Tracer:
+    from asterism.adapters.openlineage.tracer import OpenLineageTracer
+
+    return OpenLineageTracer(f"{platform}/{stage}")
+
+
+def logger(form: Form, **bound: Any) -> Logger:
+    """Tells of events on stderr; `bound` stands in every line. What libraries log is told there in the same form."""
+    from asterism.adapters.structlog.logger import StructuredLogger, handler
+
+    logging.basicConfig(handlers=[handler(form, **bound)], level=logging.WARNING, force=True)
+    return StructuredLogger(form, **bound)
 
 
 _PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}

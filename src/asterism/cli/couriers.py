@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from asterism.cli.verbs.publish import opened
 from asterism.declare.publish import Publication
 from asterism.errors import AsterismError, LockedError
+from asterism.ports.tracer import Tracer
 from asterism.project.load import Project
+from asterism.run.trace import SILENT
 
 if TYPE_CHECKING:
     from asterism.run.publish import Published
@@ -36,6 +38,7 @@ class Couriers:
     turn: Callable[[], AbstractContextManager[None]]
     done: Callable[[Published], None]
     failed: Callable[[str, AsterismError], None]
+    tracer: Tracer = SILENT
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: dict[threading.Thread, threading.Event] = field(default_factory=dict)
 
@@ -79,6 +82,7 @@ class Couriers:
             try:
                 with Wiring(project.stage) as wiring:
                     publisher = opened(project, publication, wiring, self.warehouse, self._turns(publication, stop))
+                    publisher.tracer = self.tracer
                     while not stop.is_set():
                         called.clear()
                         done: Any = publisher.step()

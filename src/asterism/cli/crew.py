@@ -9,7 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asterism.errors import AsterismError
+from asterism.ports.logger import Form
+from asterism.ports.tracer import Tracer
 from asterism.project.load import Project
+from asterism.run.trace import SILENT
 
 if TYPE_CHECKING:
     from asterism.http.process import HttpProcess
@@ -31,6 +34,8 @@ class Crew:
     """Host and port of the HTTP server; None: none is started."""
     well: Callable[[str], None] = lambda _name: None
     """Called from the same threads with who had failed, and works again."""
+    tracer: Tracer = SILENT
+    log_format: Form = "text"
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _http: HttpProcess | None = None
@@ -55,6 +60,7 @@ class Crew:
                 self._begin(f"transform {transform.name}", self._repeating(f"transform {transform.name}", worker.step))
             for view in platform.views:
                 views = ViewWorker(view, Shape(view.stream), log, self.wiring.states())
+                views.tracer = self.tracer
                 name = f"view {view.name}"
                 self._begin(name, partial(views.run, self._stop, self._telling(name), partial(self.well, name)))
         if self.serve is not None and self._http is None:
@@ -91,7 +97,7 @@ class Crew:
     def _open(self, host: str, port: int) -> None:
         from asterism.http.process import HttpProcess
 
-        self._http = HttpProcess(self.project.root, self.project.stage.name, host, port)
+        self._http = HttpProcess(self.project.root, self.project.stage.name, host, port, self.log_format)
         self._http.start()
         self.serve = (host, self._http.port)  # a free port that was found once stays the one
 

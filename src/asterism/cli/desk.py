@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,10 @@ from asterism.cli.show import progress_bars
 from asterism.declare.source import Pull
 from asterism.errors import LakeError, LockedError, UsageError
 from asterism.ports.source import Source
+from asterism.ports.tracer import Tracer
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
+from asterism.run.trace import SILENT
 
 if TYPE_CHECKING:
     # The kernel brings sqlglot with it, and `--help` does not wait for that.
@@ -39,9 +41,10 @@ PATIENCE = 5.0
 class Desk:
     """One project on one stage. Used by one thread at a time."""
 
-    def __init__(self, project: Project, wiring: Wiring) -> None:
+    def __init__(self, project: Project, wiring: Wiring, tracer: Tracer = SILENT) -> None:
         self.project = project
         self.wiring = wiring
+        self.tracer = tracer
         self._sources: dict[str, Source] = {}
 
     @cached_property
@@ -55,8 +58,8 @@ class Desk:
         try:
             engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
             streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
-            opened = Warehouse(engine, lake, parquet, models, processed=_lands(self.project), streams=streams)
-            return _opened(opened)
+            landing, tracer = _lands(self.project), self.tracer
+            return _opened(Warehouse(engine, lake, parquet, models, landing, streams, tracer))
         except BaseException:
             self.wiring.close()  # or the next try would meet a file that this one still has open
             raise
@@ -143,7 +146,8 @@ def perform(
     """
     from asterism.run import control
     from asterism.run.lock import StageLock
-    from asterism.wire import Wiring
+    from asterism.run.trace import together
+    from asterism.wire import Wiring, tracers
 
     project = project or load(common.root(), common.stage)
     state = Path(project.stage.state)
@@ -155,8 +159,12 @@ def perform(
                 return client.call(verb, arguments, progress)
             try:
                 # Short waits: what holds the stage may be a `run` that is about to open its control channel.
-                with StageLock(project.stage, verb, wait=0.1), Wiring(project.stage) as wiring:
-                    return work(Desk(project, wiring), arguments, progress)
+                with (
+                    StageLock(project.stage, verb, wait=0.1),
+                    closing(together(tracers(project.name, project.stage.name))) as tracer,
+                    Wiring(project.stage) as wiring,
+                ):
+                    return work(Desk(project, wiring, tracer), arguments, progress)
             except LockedError:
                 if time.monotonic() >= until:
                     raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -10,14 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from asterism.cli import show
-from asterism.cli.common import Common
 from asterism.cli.couriers import Couriers
 from asterism.cli.crew import Crew
 from asterism.cli.desk import Desk, Work
 from asterism.cli.questions import LOOKING, VERBS, Questions
+from asterism.cli.telemetry import Telemetry
 from asterism.cli.verbs import (
     alerts,
     backfill,
@@ -79,17 +75,18 @@ class Running:
     Views, transforms and the HTTP server are the crew's.
     """
 
-    def __init__(self, desk: Desk, chosen: Common, serve: tuple[str, int] | None) -> None:
+    def __init__(self, desk: Desk, telemetry: Telemetry, serve: tuple[str, int] | None) -> None:
         from asterism.run.schedule import Turns
 
         self.desk = desk
-        self.chosen = chosen
+        self.say = telemetry.say
         self.turns = Turns()
-        self.saying = threading.Lock()
-        self.crew = Crew(desk.project, desk.wiring, self.stumbled, serve, self.recovered)
-        self.questions = Questions(desk, self.turns.turn)
-        self.couriers = Couriers(desk.project, lambda: desk.warehouse, self.turns.turn, self.published, self.stumbled)
-        self.watch = Watch(desk, self.turns.turn, self.scheduled, self.say, self.troubled)
+        tracer, turn = telemetry.tracer, self.turns.turn
+        self.crew = Crew(desk.project, desk.wiring, self.stumbled, serve, self.recovered, tracer, telemetry.form)
+        self.questions = Questions(desk, turn)
+        self.couriers = Couriers(desk.project, lambda: desk.warehouse, turn, self.published, self.stumbled, tracer)
+        self.watch = Watch(desk, turn, self.scheduled, self.say, self.troubled)
+        self.telemetry = telemetry
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
         self.called: set[str] = set()
@@ -252,6 +249,8 @@ class Running:
 
     def serve(self, verb: str, arguments: Mapping[str, Any], progress: Caller) -> Any:
         """Carry out a request of another command."""
+        if verb == "metrics":
+            return {"text": self.telemetry.metrics(self.watch.measures())}
         if verb in VERBS:
             return self.questions.serve(verb, arguments, progress)
         if verb in APART:
@@ -354,14 +353,6 @@ class Running:
 
         text = f"{task.name} failed, and is tried again in {delay:.0f} s\n{error}"
         self.say("failed", text, task=task.name, retry_in=round(delay, 1), **describe(error))
-
-    def say(self, event: str, text: str, **details: Any) -> None:
-        """Tell whoever started this, in words or as an event a line."""
-        with self.saying:
-            if self.chosen.json:
-                typer.echo(json.dumps({"event": event, "at": _now(), **details}, ensure_ascii=False))
-            else:
-                show.remark(f"{datetime.now(UTC):%H:%M:%S} {text}")
 
 
 def _written(root: Path) -> dict[Path, int]:

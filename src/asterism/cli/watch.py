@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 from asterism.cli.desk import Desk
 from asterism.cli.herald import Herald
-from asterism.errors import AsterismError
+from asterism.errors import AsterismError, LogError
 
 if TYPE_CHECKING:
+    from asterism.ports.meter import Measure
     from asterism.run.incidents import Incident
     from asterism.run.schedule import Task
+    from asterism.run.status import PublicationStatus
 
 LOOK_EVERY = 2.0
 """Seconds between two looks."""
@@ -47,6 +49,7 @@ class Watch:
         self.as_of: dict[str, datetime] = {}
         """As of when each model shows its sources."""
         self.disks: dict[Path, tuple[int, int]] = {}
+        self.behind: tuple[PublicationStatus, ...] = ()
         self._herald = Herald(desk.wiring.alerts, failed)
         self._started = now()
         self._is_read = False
@@ -79,6 +82,19 @@ class Watch:
     def well(self, name: str) -> None:
         """It works again."""
         self._crew.pop(name, None)
+
+    def measures(self) -> list[Measure]:
+        """How everything is: what the last look has found, and the log as it is now."""
+        from asterism.run import gauges
+        from asterism.run.ledger import now
+
+        platform, at = self.desk.project.platform, now()
+        found = [*gauges.fresh(self.as_of, self._polled, at), *gauges.published(self.behind)]
+        found += gauges.troubled(self.incidents, self.disks)
+        if self.desk.project.takes_records:
+            with suppress(LogError):
+                found += gauges.queued(platform, self.desk.wiring.log())
+        return found
 
     def look(self) -> None:
         """Look once: take up troubles, tell of them, note both in the ledger."""
@@ -116,10 +132,12 @@ class Watch:
     def _ask(self, tasks: list[Task], at: datetime) -> None:
         """What the ledger knows. In turn."""
         from asterism.run import incidents, trouble
+        from asterism.run.status import publication_status
 
         warehouse, project = self.desk.warehouse, self.desk.project
         if not self._is_read:
             self._remember(incidents.read(warehouse.session))
+        self.behind = tuple(publication_status(warehouse.ledger, each.name) for each in project.publications)
         states = warehouse.ledger.models()
         models = [each for each in project.models.values() if each.name in states]
         read = {task.name: task.done_at for task in tasks if task.done_at is not None}

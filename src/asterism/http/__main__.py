@@ -6,19 +6,20 @@ import argparse
 import asyncio
 import gc
 import json
-import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from asterism.errors import AsterismError
 from asterism.http.server import HttpServer
 from asterism.project.load import Project, load
 from asterism.run.collect import Collector
-from asterism.wire import Wiring
+from asterism.run.trace import together
+from asterism.wire import Wiring, logger, meter, tracers
 
 
 def main() -> int:
@@ -29,11 +30,13 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
     parser.add_argument("--tied", action="store_true", help="stop when stdin ends: whoever started it has died")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
     given = parser.parse_args()
-    logging.basicConfig(format="http: %(message)s", level=logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
-            runner.run(_serve(load(given.project, given.stage), given.host, given.port, tied=given.tied))
+            project = load(given.project, given.stage)
+            logger(given.log_format, platform=project.name, stage=project.stage.name, part="http")
+            runner.run(_serve(project, given.host, given.port, tied=given.tied))
     except AsterismError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the process's own output
         return error.exit_code
@@ -51,11 +54,13 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 async def _serve(project: Project, host: str, port: int, *, tied: bool) -> None:
     loop = asyncio.get_running_loop()
-    with Wiring(project.stage) as wiring:
+    counts = meter("asterism_http")
+    tracer = together([counts, *tracers(project.name, project.stage.name)])
+    with Wiring(project.stage) as wiring, closing(tracer):
         log, states = wiring.log(), wiring.states()
         collector = Collector(log)
         try:
-            server = HttpServer(project, log, collector, states)
+            server = HttpServer(project, log, collector, states, meter=counts, tracer=tracer)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
             if tied:

@@ -19,6 +19,7 @@ from asterism.errors import AsterismError, UsageError
 from asterism.http.asgi import Scope
 from asterism.http.describe import describe
 from asterism.http.health import health
+from asterism.http.metrics import metrics
 from asterism.http.models import models
 from asterism.http.operate import quarantine, simulate
 from asterism.http.problem import GUARDED, HttpProblem
@@ -47,6 +48,7 @@ def framework(services: Services, body_limit: int) -> Litestar:
             *quarantine(services),
             *simulate(services),
             *health(services),
+            *metrics(services),
             *describe(project),
         ],
         guards=[guard],

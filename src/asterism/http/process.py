@@ -16,6 +16,7 @@ from typing import IO
 import httpx
 
 from asterism.errors import AsterismError
+from asterism.ports.logger import Form
 
 PATIENCE = 30.0
 """Seconds within which it has to come up."""
@@ -33,8 +34,16 @@ class HttpProcess:
     It ends with whoever started it, however that dies. Used by one thread at a time.
     """
 
-    def __init__(self, root: Path, stage: str, host: str, port: int, tell: Callable[[str], None] = _to_stderr) -> None:
-        self._root, self._stage, self._host = root, stage, host
+    def __init__(
+        self,
+        root: Path,
+        stage: str,
+        host: str,
+        port: int,
+        log_format: Form = "text",
+        tell: Callable[[str], None] = _to_stderr,
+    ) -> None:
+        self._root, self._stage, self._host, self._log_format = root, stage, host, log_format
         self.port = port
         """0 until the first start, which finds a free one and keeps it."""
         self._tell = tell
@@ -63,6 +72,7 @@ class HttpProcess:
         self._last.clear()
         command = [sys.executable, "-P", "-m", "asterism.http", "--tied", "--project", str(self._root)]
         command += ["--stage", self._stage, "--host", self._host, "--port", str(self.port)]
+        command += ["--log-format", self._log_format]
         pipe = subprocess.PIPE
         self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603 - our own
         until = time.monotonic() + PATIENCE

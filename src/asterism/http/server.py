@@ -31,15 +31,20 @@ from asterism.http.queries import Queries
 from asterism.http.rates import Rates
 from asterism.http.services import Services
 from asterism.http.sql import Sql
+from asterism.http.tracing import traced
 from asterism.ports.log import Log
+from asterism.ports.meter import Meter
 from asterism.ports.state import State
+from asterism.ports.tracer import Tracer
 from asterism.project.load import Project
 from asterism.run.collect import Collector
 from asterism.run.tokens import Tokens
+from asterism.wire import meter as meter_of
 
 _BACKLOG = 4096
 _HEADERS_SECONDS = 10
 _PROBE = "_http"
+_ROOTS = ("streams", "sns", "queries", "sql", "views", "models", "quarantine", "simulate", "health", "ready", "metrics")
 
 
 class HttpServer:
@@ -54,6 +59,8 @@ class HttpServer:
         *,
         body_seconds: float = SECONDS,
         heartbeat: float = HEARTBEAT,
+        meter: Meter | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         stage = project.stage
         self._log = log
@@ -65,11 +72,12 @@ class HttpServer:
         self._probes = 0
         bodies = Bodies(stage.body_limit, body_seconds)
         control = Control(Path(stage.state))
-        services = Services(project, access, states, self._changes, control, self._probe)
+        counts = meter or meter_of("asterism_http")
+        services = Services(project, access, states, self._changes, control, counts, self._probe)
         self._asker = Asker(Path(stage.state))
         answers = Answers(self._asker)
         streams = project.platform.streams
-        self.app = application(
+        app = application(
             Ingest(streams, access, bodies, self._appender, self._large),
             self._sns(project, tokens),
             Queries(project, access, answers),
@@ -77,6 +85,8 @@ class HttpServer:
             cast("App", framework(services, stage.body_limit)),
             stage.cors,
         )
+        named = {each.name for each in streams} | {each.name for each in project.platform.views}
+        self.app = traced(app, tracer or counts, named | {*project.queries, *project.models}, _ROOTS)
         self._server: Server | None = None
 
     async def serve(self, host: str, port: int, listening: Callable[[int], None]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asterism.http.access import Access
 from asterism.http.changes import Changes
 from asterism.http.control import Control
+from asterism.ports.meter import Meter
 from asterism.ports.state import State
 from asterism.project.load import Project
 
@@ -22,6 +23,7 @@ class Services:
     states: State
     changes: Changes
     control: Control
+    meter: Meter
     probe: Callable[[], None]
     """Writes to the log a note that means nothing. Raises LogError."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -42,7 +45,7 @@ class Landed:
 
 def land(warehouse: Warehouse, name: str, source: Source, position: Position, *, reconcile: bool) -> Landed:
     """Ask a source what changed since a position, and land it. Raises SourceError, LakeError."""
-    with source.pull(position.cursor, reconcile=reconcile) as answer:
+    with _polled(warehouse, name, source, position, reconcile=reconcile) as answer:
         return _land(warehouse, name, position, answer)
 
 
@@ -67,7 +70,7 @@ class Ahead:
         """Land what follows `position`, if that is a chunk; the one before had so many rows."""
         if self.total is None and (left := self._source.estimate(position.cursor)) is not None:
             self.total = rows + left
-        self._next = self._thread.submit(self._chunk, position)
+        self._next = self._thread.submit(copy_context().run, self._chunk, position)
 
     def take(self, position: Position) -> Landed | None:
         """What has been landed of what follows `position`; None where nothing has. Raises what was met there."""
@@ -77,7 +80,7 @@ class Ahead:
 
     def _chunk(self, position: Position) -> Landed | None:
         """A poll, unlike a chunk, may compare with the warehouse, which is at work: it is left to its own turn."""
-        with self._source.pull(position.cursor) as answer:
+        with _polled(self._warehouse, self._name, self._source, position) as answer:
             return None if answer.complete else _land(self._warehouse, self._name, position, answer)
 
     def __enter__(self) -> Self:
@@ -103,6 +106,17 @@ class Apart:
         return self._landed if self._landed.position == position else None
 
 
+@contextmanager
+def _polled(
+    warehouse: Warehouse, name: str, source: Source, position: Position, *, reconcile: bool = False
+) -> Iterator[Answer]:
+    """The source's answer. The time until it has one is that of the poll; its rows are read as they are landed."""
+    with ExitStack() as stack:
+        with warehouse.tracer.span("poll", name):
+            answer = stack.enter_context(source.pull(position.cursor, reconcile=reconcile))
+        yield answer
+
+
 def _land(warehouse: Warehouse, name: str, position: Position, answer: Answer) -> Landed:
     tables = tuple(_land_table(warehouse, name, position, batch, keys=answer.complete) for batch in answer.batches)
     return Landed(position, answer.cursor, answer.polled_at, answer.complete, answer.notices, tables)
@@ -112,7 +126,9 @@ def _land_table(warehouse: Warehouse, source: str, position: Position, batch: Ba
     """Land a table's rows and, with `keys`, what was deleted: of a load, that is found out at its end."""
     landing, table = Landing(warehouse.lake, warehouse.parquet), batch.table
     key = landing.key(source, table.name, position.polled_at, position.seq)
-    rows = landing.put(key, table.columns, batch.rows)
+    with warehouse.tracer.span("land", table.name) as span:
+        rows = landing.put(key, table.columns, batch.rows)
+        span.note(rows=rows, bytes=landing.bytes)
     deletions, gone = 0, None
     if keys and batch.keys is not None and table.name in warehouse.raw_tables():
         gone = landing.key(source, table.name, position.polled_at, position.seq, ".deleted")

@@ -50,16 +50,16 @@ def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Comm
             )
         return replay(warehouse, manifest, position, held)
 
-    return holding(warehouse, work)
+    return holding(warehouse, manifest.source, work)
 
 
-def holding(warehouse: Warehouse, work: Callable[[dict[str, str]], Committed]) -> Committed:
-    """Run `work` in a transaction, again with a model held for each one that breaks."""
+def holding(warehouse: Warehouse, subject: str, work: Callable[[dict[str, str]], Committed]) -> Committed:
+    """Run `work` in a transaction, again with a model held for each one that breaks; `subject` is whose it is."""
     held: dict[str, str] = {}
     started = perf_counter()
     while True:
         try:
-            with warehouse.session.transaction():
+            with warehouse.tracer.span("commit", subject), warehouse.session.transaction():
                 done = work(held)
         except Broken as broken:
             if broken.model in held:
@@ -86,13 +86,17 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         if _prepare(warehouse, manifest.source, shape):
             totals.add(shape.name)
         if landed.is_lines and warehouse.streams is not None:
-            applied = warehouse.streams.take_in(warehouse.session, warehouse.lake, landed)
+            with warehouse.tracer.span("apply", shape.name) as span:
+                applied = warehouse.streams.take_in(warehouse.session, warehouse.lake, landed)
+                span.note(added=applied.added)
             added += applied.added
         elif not manifest.complete:
             added += _append(warehouse.session, landing, landed)
             applied = Applied(None)
         else:
-            applied = _apply(warehouse, landing, landed, manifest.polled_at)
+            with warehouse.tracer.span("apply", shape.name) as span:
+                applied = _apply(warehouse, landing, landed, manifest.polled_at)
+                span.note(added=applied.added, removed=applied.removed)
         removed, added = removed + applied.removed, added + applied.added
         if applied.delta is not None:
             changes[shape.name] = applied.delta
@@ -125,7 +129,8 @@ def _refresh(
     done: Committed,
 ) -> Committed:
     compiled = warehouse.compiled(warehouse.raw_tables().values())
-    work = Refresh(warehouse.session, warehouse.ledger, compiled, moment, changes, totals, held)
+    session, ledger, tracer = warehouse.session, warehouse.ledger, warehouse.tracer
+    work = Refresh(session, ledger, compiled, moment, changes, totals, held, tracer=tracer)
     work.run()
     return finish(warehouse, work, done)
 

@@ -54,11 +54,13 @@ class Writer:
         self._streams.refuse = lambda items: set_aside(self._log, items)
         try:
             position = warehouse.ledger.position(SOURCE) or first_contact(warehouse, SOURCE, loading=False)
-            written = self._step(position, started)
+            with warehouse.tracer.span("write", SOURCE) as span:
+                written = self._step(position, started)
+                span.note(rows=written.records)
         except AsterismError as error:
             self._prepared = False
-            run = Run(uuid.uuid4().hex, "consume", SOURCE, now(), perf_counter() - started, "failed", error=str(error))
-            warehouse.note_failure(run)
+            error.run, seconds = uuid.uuid4().hex, perf_counter() - started
+            warehouse.note_failure(Run(error.run, "consume", SOURCE, now(), seconds, "failed", error=str(error)))
             raise
         return written
 
@@ -114,7 +116,10 @@ def _land(
     warehouse: Warehouse, streams: Streams, shape: Shape, position: Position, records: list[Logged]
 ) -> LandedTable:
     key = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
-    warehouse.lake.put(key, streams.lines.pack(landed(records)))
+    with warehouse.tracer.span("land", shape.table.name) as span:
+        packed = streams.lines.pack(landed(records))
+        warehouse.lake.put(key, packed)
+        span.note(rows=len(records), bytes=len(packed))
     return _described(shape, len(records), key)
 
 

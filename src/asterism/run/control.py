@@ -49,6 +49,8 @@ class Attached:
 Handler = Callable[[str, Mapping[str, Any], Caller], Any]
 """Carries out (verb, arguments, caller); answers JSON values or Attached, raises AsterismError."""
 
+_COMMON = ("subject", "fact", "remedy", "run", "problems")
+_PLAIN = (str, int, float, bool)
 _LONGEST_PATH = 100
 """Bytes of a socket's path that every system takes."""
 
@@ -139,10 +141,10 @@ class Server:
         try:
             result = self._handle(verb, arguments, caller)
         except AsterismError as error:
-            return {"error": describe(error)}
+            return {"error": pack(error)}
         except Exception as error:  # noqa: BLE001 - a fault in one request must not end `run`
             fault = AsterismError("run", f"failed on the request: {type(error).__name__}: {error}", "See its output.")
-            return {"error": describe(fault)}
+            return {"error": pack(fault)}
         return result if isinstance(result, Attached) else {"result": result}
 
 
@@ -199,29 +201,43 @@ def connect(folder: Path) -> Client | None:
 
 
 def describe(error: AsterismError) -> dict[str, Any]:
-    """An error as JSON values."""
+    """An error as JSON values, for people and programs."""
     problems = error.problems if isinstance(error, ProjectError) else ()
     return {
-        "error": next(kind.__name__ for kind in type(error).__mro__ if kind in _kinds()),
+        "error": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == AsterismError.__module__),
         "subject": error.subject,
         "fact": error.fact,
         "remedy": error.remedy,
         "problems": [{"where": each.where, "fact": each.fact, "remedy": each.remedy} for each in problems],
+        **({"run": error.run} if error.run else {}),
     }
 
 
+def pack(error: AsterismError) -> dict[str, Any]:
+    """An error as JSON values, of which `revive` makes it anew."""
+    more = {name: value for name, value in vars(error).items() if name not in _COMMON and isinstance(value, _PLAIN)}
+    kinds = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, AsterismError)]
+    return {**describe(error), "kinds": kinds, "more": more}
+
+
 def revive(described: Mapping[str, Any]) -> AsterismError:
-    """The error that `describe` described."""
+    """The error that `pack` packed, of its own class, or of the nearest that this process knows."""
     if described["error"] == "ProjectError":
         problems = tuple(Problem(each["where"], each["fact"], each["remedy"]) for each in described["problems"])
         return ProjectError(described["subject"], problems)
-    kind = next((kind for kind in _kinds() if kind.__name__ == described["error"]), AsterismError)
-    return kind(described["subject"], described["fact"], described["remedy"])
+    known = {kind.__name__: kind for kind in _kinds(AsterismError)}
+    kind = next((known[name] for name in described.get("kinds", ()) if name in known), AsterismError)
+    error = kind.__new__(kind)  # what each class wants to be made of is its own
+    AsterismError.__init__(error, described["subject"], described["fact"], described["remedy"])
+    vars(error).update(described.get("more", {}), run=described.get("run", ""))
+    return error
 
 
-def _kinds() -> list[type[AsterismError]]:
-    """Those that the other process knows."""
-    return [*AsterismError.__subclasses__(), AsterismError]
+def _kinds(kind: type[AsterismError]) -> Iterator[type[AsterismError]]:
+    """Those that this process knows."""
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _kinds(each)
 
 
 class _Connected:

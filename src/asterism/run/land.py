@@ -92,6 +92,8 @@ class Landing:
     def __init__(self, lake: Lake, parquet: Parquet) -> None:
         self._lake = lake
         self._parquet = parquet
+        self.bytes = 0
+        """Of the objects that were put."""
 
     def put(self, key: str, columns: Iterable[Column], data: ArrowStream) -> int:
         """Write a stream as a Parquet object; answer its rows. An empty one leaves no object. Raises LakeError."""
@@ -99,6 +101,7 @@ class Landing:
             path = Path(folder) / "batch.parquet"
             count = self._parquet.write(path, tuple(columns), data)
             if count:
+                self.bytes += path.stat().st_size
                 self._lake.put(key, path)
         return count
 

@@ -26,11 +26,13 @@ from asterism.errors import AsterismError, LakeError
 from asterism.plan.plan import record_column
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
+from asterism.ports.tracer import Tracer
 from asterism.run.form import Form, Referred, plain
 from asterism.run.land import Landing, ProcessedNote, processed_key
 from asterism.run.ledger import PublicationState, RefreshNote, Run, now
 from asterism.run.replica import Mark, OrphanError, Replica, UnfitError, Written
 from asterism.run.session import listed, quote
+from asterism.run.trace import SILENT
 from asterism.run.warehouse import Progress, Warehouse, silent
 
 _SAID = {
@@ -80,6 +82,7 @@ class Publisher:
     """Refreshes in one transaction."""
     backlog: int = 1000
     """Refreshes that are followed one by one; further behind, comparing models as a whole costs less."""
+    tracer: Tracer = SILENT
 
     def run(self, *, full: bool = False) -> Published:
         """Carry over all there is; `full` compares every model as a whole. Raises EngineError, LakeError."""
@@ -96,10 +99,14 @@ class Publisher:
         """One transaction's worth. A failure leaves everything as it was, and is noted in the ledger; repeat it."""
         started, name = perf_counter(), self.publication.name
         try:
-            done = self._step(full=full)
+            with self.tracer.span("publish", name) as span:
+                done = self._step(full=full)
+                rows = [(each.added, each.removed) for each in done.tables]
+                span.note(added=sum(added for added, _ in rows), removed=sum(removed for _, removed in rows))
             self._tell(self.replica.mark(), "")
         except AsterismError as error:
-            run = Run(uuid.uuid4().hex, "publish", name, now(), perf_counter() - started, "failed", error=str(error))
+            error.run = uuid.uuid4().hex
+            run = Run(error.run, "publish", name, now(), perf_counter() - started, "failed", error=str(error))
             with suppress(AsterismError):
                 self._tell(None, error.fact, run)
             raise

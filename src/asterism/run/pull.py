@@ -42,6 +42,8 @@ class Pulled:
     seconds: float
     transaction_seconds: float = 0.0
     """Of these, how long the warehouse's last transaction took: apply, models, commit."""
+    run: str = ""
+    """Its id in the ledger, where it found something."""
 
 
 def pull(
@@ -77,7 +79,11 @@ def pull_step(
     """
     started, name = perf_counter(), declared.into
     try:
-        return _step(warehouse, declared, source, reconcile=reconcile, ahead=ahead)
+        with warehouse.tracer.span("pull", name) as span:
+            done = _step(warehouse, declared, source, reconcile=reconcile, ahead=ahead)
+            if done.run:
+                span.note(run=done.run)
+            return done
     except AsterismError as error:
         _failed(warehouse, name, error, started)
         raise
@@ -92,7 +98,8 @@ def pull_apart(warehouse: Warehouse, declared: Pull, source: Source, turn: Turn,
     with turn():
         position = _position(warehouse, name, source)
     try:
-        landed = land(replace(warehouse, parquet=parquet), name, source, position, reconcile=False)
+        with warehouse.tracer.span("pull", name):
+            landed = land(replace(warehouse, parquet=parquet), name, source, position, reconcile=False)
     except AsterismError as error:
         with turn():
             _failed(warehouse, name, error, started)
@@ -105,7 +112,8 @@ def _failed(warehouse: Warehouse, name: str, error: AsterismError, started: floa
     warehouse.unsure.add(name)
     warehouse.sure.discard(name)
     seconds = perf_counter() - started
-    warehouse.note_failure(Run(uuid.uuid4().hex, "pull", name, now(), seconds, "failed", error=str(error)))
+    error.run = uuid.uuid4().hex
+    warehouse.note_failure(Run(error.run, "pull", name, now(), seconds, "failed", error=str(error)))
 
 
 def _position(warehouse: Warehouse, name: str, source: Source) -> Position:
@@ -139,14 +147,13 @@ def _step(
         done = _commit(warehouse, name, following, landed)
     warehouse.sure.add(name)
     warehouse.unsure.discard(name)
-    seconds = perf_counter() - started
+    seconds, run = perf_counter() - started, ""
     if landed.rows or landed.deletions or done.held:
-        said = "; ".join(f"{m}: {e}" for m, e in done.held)
-        run = Run(uuid.uuid4().hex, "pull", name, now(), seconds, "ok", done.removed, done.added, said)
-        warehouse.ledger.note_run(run)
+        said, run = "; ".join(f"{m}: {e}" for m, e in done.held), uuid.uuid4().hex
+        warehouse.ledger.note_run(Run(run, "pull", name, now(), seconds, "ok", done.removed, done.added, said))
     return Pulled(
         name, landed.rows, landed.deletions, done.removed, done.added, done.refreshed, done.held,
-        (*landed.notices, *done.notices), landed.complete, landed.polled_at, seconds, done.seconds,
+        (*landed.notices, *done.notices), landed.complete, landed.polled_at, seconds, done.seconds, run,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progres
         progress("rebuilding", len(manifests), len(manifests))
         return done
 
-    return holding(warehouse, work)
+    return holding(warehouse, "rebuild", work)
 
 
 def _whole(landing: Landing, source: str) -> list[Manifest]:
@@ -67,13 +67,14 @@ def refresh(
     def work(held: dict[str, str]) -> Committed:
         _, begun = warehouse.ledger.begin_refresh(asked)
         compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
-        step = Refresh(warehouse.session, warehouse.ledger, compiled, begun, held=held)
+        step = Refresh(warehouse.session, warehouse.ledger, compiled, begun, held=held, tracer=warehouse.tracer)
         step.run(only, full=full, again=True)
         if not step.report and not held:
             return Committed()
         return finish(warehouse, step, Committed())
 
-    return holding(warehouse, work)
+    with warehouse.tracer.span("models", "models"):
+        return holding(warehouse, "models", work)
 
 
 def empty(warehouse: Warehouse) -> None:

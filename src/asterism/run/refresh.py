@@ -15,11 +15,13 @@ from asterism.plan.compile import Compiled
 from asterism.plan.plan import Plan
 from asterism.plan.restrict import Scope
 from asterism.plan.scope import Changes, Delta
+from asterism.ports.tracer import Tracer
 from asterism.run.apply import Target, Within, apply
 from asterism.run.check import Checker, referred
 from asterism.run.ledger import Ledger, ModelState
 from asterism.run.session import Session, quote
 from asterism.run.tables import Tables, foreign_key, own_columns
+from asterism.run.trace import SILENT
 
 
 class Broken(Exception):
@@ -63,6 +65,7 @@ class Refresh:
     """Tables that were held and are current again."""
     afresh: set[str] = field(default_factory=set)
     """Tables all of whose rows are to be checked, not only those of their change sets."""
+    tracer: Tracer = SILENT
 
     @cached_property
     def tables(self) -> Tables:
@@ -147,7 +150,9 @@ class Refresh:
         if plan.unit and not total and state is not None and state.ticked_at is not None:
             tick = state.ticked_at
         try:
-            removed, added, how = self._whole(plan, tick) if total else self._part(plan, tick)
+            with self.tracer.span("refresh", plan.table.name, inputs=",".join(sorted(plan.inputs))) as span:
+                removed, added, how = self._whole(plan, tick) if total else self._part(plan, tick)
+                span.note(how=how, added=added, removed=removed)
         except (EngineError, ModelError) as error:
             self._blame(plan, error)
         if how != "untouched":

@@ -76,11 +76,12 @@ def status(
             continue
         polled = position.polled_at if position.seq else None
         found.append(SourceStatus(name, polled, position.reconciled_at, position.loading, position.seq))
-    published = tuple(_publication(ledger, name) for name in publications)
+    published = tuple(publication_status(ledger, name) for name in publications)
     return Status(tuple(found), _models(warehouse), published, tuple(ledger.runs(runs)), ledger.warnings())
 
 
-def _publication(ledger: Ledger, name: str) -> PublicationStatus:
+def publication_status(ledger: Ledger, name: str) -> PublicationStatus:
+    """How far a publication is, as the ledger tells it."""
     known = ledger.publication(name) or PublicationState(None, None, None)
     found = ledger.refreshes(known.seq or 0, _COUNTED + 1)
     behind, moment, first = None, None, None

@@ -22,10 +22,10 @@ from filelock import FileLock
 from asterism.errors import AsterismError, UsageError
 
 ADMIN = "admin"
-SCOPES = f"ingest:STREAM, ingest:*, read, sql and {ADMIN}"
-"""What scopes there are: append to a stream or to any, read views, ask queries, and everything."""
+SCOPES = f"ingest:STREAM, ingest:*, read, sql, metrics and {ADMIN}"
+"""What scopes there are: append to a stream or to any, read views, ask queries, ask SQL, scrape, and everything."""
 
-_SCOPE = re.compile(r"ingest:(\*|[a-z][a-z0-9_-]*)|read|sql|admin")
+_SCOPE = re.compile(r"ingest:(\*|[a-z][a-z0-9_-]*)|read|sql|metrics|admin")
 _SEEN_FOR = 0.5
 """Seconds for which a token that was found counts as still there."""
 

@@ -14,10 +14,12 @@ from asterism.declare.view import View
 from asterism.errors import AsterismError, LogError, StateError, ViewError
 from asterism.ports.log import Entry, Log, Logged, Offsets
 from asterism.ports.state import Kept, State
+from asterism.ports.tracer import Tracer
 from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
 from asterism.run.ledger import now
 from asterism.run.quarantine import Refused, set_aside
 from asterism.run.records import Admitted, Shape, logged
+from asterism.run.trace import SILENT
 
 MOST_RECORDS = 5_000
 """In one step, and in one commit."""
@@ -77,6 +79,7 @@ class ViewWorker:
 
     def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
         self.view = view
+        self.tracer: Tracer = SILENT
         self.offsets: Offsets = {}
         self.note: dict[str, Any] = {}
         self._name, self._stream = view.name, view.stream.name
@@ -119,6 +122,12 @@ class ViewWorker:
         fresh = self._fresh(records)
         if not fresh:
             return 0
+        with self.tracer.span("fold", self._name) as span:
+            count = self._take(fresh)
+            span.note(rows=count)
+        return count
+
+    def _take(self, fresh: list[Logged]) -> int:
         failure: tuple[Logged, Exception] | None = None
         batch = self._attempt(fresh)
         while isinstance(batch, Failure):  # states are made anew up to there, whatever the fold did to them in place

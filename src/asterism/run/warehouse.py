@@ -14,10 +14,12 @@ from asterism.plan.compile import Compiled, compile_models
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
+from asterism.ports.tracer import Tracer
 from asterism.run.land import LandedTable
 from asterism.run.ledger import SCHEMA, Ledger, Run
 from asterism.run.session import Session
 from asterism.run.streams import Streams
+from asterism.run.trace import SILENT
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a step's name, how much of it is done, and how much there is (None: unknown)."""
@@ -39,6 +41,8 @@ class Warehouse:
     """Whether each model's change sets are landed in the lake's processed zone."""
     streams: Streams | None = None
     """The streams whose records are taken in here."""
+    tracer: Tracer = SILENT
+    """Who is told of the work."""
     unsure: set[str] = field(default_factory=set)
     """Sources whose landing may hold a batch that was never committed: after a failure."""
     sure: set[str] = field(default_factory=set)

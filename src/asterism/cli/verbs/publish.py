@@ -71,6 +71,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress, *, turn: 
             # Connections of its own: beside `run` this works on a thread of its own.
             with Wiring(desk.project.stage) as wiring:
                 publisher = opened(desk.project, each, wiring, lambda: desk.warehouse, turn, progress)
+                publisher.tracer = desk.tracer
                 done.append(described(publisher.run(full=arguments["full"])))
         except AsterismError as error:
             if len(chosen) == 1:

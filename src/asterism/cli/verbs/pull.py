@@ -83,6 +83,7 @@ def described(pulled: Any) -> dict[str, Any]:
 
     return {
         "source": pulled.source,
+        "run": pulled.run,
         "rows": pulled.rows,
         "deletions": pulled.deletions,
         "removed": pulled.removed,

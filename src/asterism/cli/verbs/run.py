@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import PATIENCE, Desk
 from asterism.cli.running import Running
+from asterism.cli.telemetry import Telemetry, form
 from asterism.project.load import load
 
 
@@ -25,6 +27,10 @@ def run(
         int | None, typer.Option("--port", min=0, max=65535, help="Its port; 0: a free one.", show_default="8000")
     ] = None,
     no_http: Annotated[bool, typer.Option("--no-http", help="Start no HTTP server.")] = False,
+    log_format: Annotated[
+        str | None,
+        typer.Option("--log-format", help="text or json.", show_default="text for a terminal", metavar="FORMAT"),
+    ] = None,
     project: ProjectOption = None,
     stage: StageOption = None,
     as_json: JsonOption = False,
@@ -39,7 +45,7 @@ def run(
 
     A source that fails is tried again, later each time, and stops no other. Edited models are taken up within seconds.
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
-    With --json, an event a line on stdout.
+    What it does is told on stderr: in words, or as objects of JSON. With --json, an event a line on stdout.
     """
     from asterism.run.control import is_served
     from asterism.run.lock import StageLock
@@ -50,4 +56,6 @@ def run(
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
         served = not no_http and (port is not None or bool(loaded.platform.streams))
-        Running(Desk(loaded, wiring), chosen, (host, 8000 if port is None else port) if served else None).work()
+        with closing(Telemetry(loaded, form(log_format), as_json=chosen.json)) as telemetry:
+            desk = Desk(loaded, wiring, telemetry.tracer)
+            Running(desk, telemetry, (host, 8000 if port is None else port) if served else None).work()
