@@ -10,15 +10,30 @@ from pathlib import Path
 import typer
 
 from asterism.cli.main import app
+from asterism.project.deployment import DEPLOY_SETTINGS
 from asterism.project.draw import svg
 from asterism.project.graph import graph
 from asterism.project.headers import MODEL_HEADERS, QUERY_HEADERS
 from asterism.project.load import load
-from asterism.project.settings import PLATFORM_SETTINGS, STAGE_SETTINGS, Setting
+from asterism.project.setting import Setting
+from asterism.project.settings import PLATFORM_SETTINGS, STAGE_SETTINGS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "asterism"
-LAYERS = ("cli", "http", "wire", "adapters", "run", "project", "conform", "plan", "ports", "declare", "errors")
+LAYERS = (
+    "cli",
+    "http",
+    "deploy",
+    "wire",
+    "adapters",
+    "run",
+    "project",
+    "conform",
+    "plan",
+    "ports",
+    "declare",
+    "errors",
+)
 WRITTEN = "<!-- Written by `make docs`. -->\n\n"
 
 
@@ -36,7 +51,8 @@ def reference() -> str:
     parts = ["# Reference\n", "## Headers of a model (`models/*.sql`)\n", _headers(MODEL_HEADERS)]
     parts += ["## Headers of a query (`queries/*.sql`)\n", _headers(QUERY_HEADERS)]
     parts += ["## `asterism.toml`: for the platform\n", _settings(PLATFORM_SETTINGS)]
-    parts += ["## `asterism.toml`: in a stage's section\n", _settings(STAGE_SETTINGS), "## Commands\n"]
+    parts += ["## `asterism.toml`: in a stage's section\n", _settings(STAGE_SETTINGS)]
+    parts += ["## `asterism.toml`: in a stage's table `deploy`\n", _settings(DEPLOY_SETTINGS), "## Commands\n"]
     group = typer.main.get_command(app)
     for name, command in sorted(getattr(group, "commands", {}).items()):
         context = typer.Context(command, info_name=f"asterism {name}", terminal_width=100, max_content_width=100)

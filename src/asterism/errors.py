@@ -13,6 +13,7 @@
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
     ├── MailError              the mail server is down, or refuses a message
     ├── AlertError             an alert could not be delivered
+    ├── DeployError            Terraform is missing, or refuses; or what was deployed does not answer as it should
     ├── LockedError            another process holds the platform
     └── VerificationError      what is stored differs from what the models say
 
@@ -140,6 +141,10 @@ class MailError(AsterismError):
 
 class AlertError(AsterismError):
     """An alert could not be delivered to an address. The watch tries again."""
+
+
+class DeployError(AsterismError):
+    """Terraform is missing, or refuses; or what was deployed does not answer as it should."""
 
 
 class LockedError(AsterismError):

@@ -14,10 +14,13 @@ from asterism.cli.verbs import (
     alerts,
     backfill,
     check,
+    deploy,
     describe,
+    destroy,
     draw,
     erase,
     new,
+    plan,
     publish,
     pull,
     quarantine,
@@ -28,6 +31,7 @@ from asterism.cli.verbs import (
     reset,
     run,
     simulate,
+    smoke,
     status,
     test,
     token,
@@ -84,6 +88,10 @@ for verb in (
     view,
     erase,
     reset,
+    plan,
+    deploy,
+    smoke,
+    destroy,
 ):
     verb.register(app)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from asterism.declare.deployment import Deployment
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -49,3 +51,5 @@ class Stage:
     """The objective of models that have none of their own; None: the platform's."""
     disk_limit: int = 95
     """Percent of a disk in use from which it counts as filling up; 100: never."""
+    deploy: Deployment | None = None
+    """Where the stage is deployed to; None: it runs where it is started."""

@@ -5,28 +5,21 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from asterism.declare.deployment import Deployment
 from asterism.declare.duration import duration
 from asterism.declare.stage import Stage
 from asterism.errors import Problem
+from asterism.project.deployment import DEPLOY_SETTINGS, deployment
 from asterism.project.nearest import suggestion
+from asterism.project.setting import Setting
 from asterism.project.variables import UnresolvedError, Variables
 
 FILE = "asterism.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One key of a stage's section; `default` None where it must be given. docs/reference is made from these."""
-
-    name: str
-    type: type
-    default: str | bool | int | list[str] | dict[str, str] | None
-    meaning: str
 
 
 PLATFORM_SETTINGS = (Setting("default_stage", str, "dev", "The stage that commands work on without `--stage`."),)
@@ -76,6 +69,7 @@ STAGE_SETTINGS = (
     Setting("freshness", str, "", "How old a model's data may be, `30m` say; wins over the platform's, not a model's."),
     Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never."),
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
+    Setting("deploy", dict, {}, "Where the stage is deployed to, a table of its own: `[stage.deploy]`."),
 )
 
 _WANTED: dict[type, str] = {
@@ -95,8 +89,12 @@ class Settings:
     variables: Variables
 
 
-def read(root: Path, chosen: str | None, environment: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+def read(
+    root: Path, chosen: str | None, environment: Mapping[str, str], *, sealed: bool = False
+) -> tuple[Settings | None, list[Problem]]:
     """Read `asterism.toml` of `root` for the stage `chosen`, or the default one. Only that stage is interpolated.
+
+    With `sealed` no secret is read: `secret://NAME` stands in its place.
 
     Answers None with at least one problem where there is no such stage to speak of.
     """
@@ -110,7 +108,7 @@ def read(root: Path, chosen: str | None, environment: Mapping[str, str]) -> tupl
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         line = re.search(r"at line (\d+)", str(error))
         return None, [Problem(f"{FILE}:{line[1]}" if line else FILE, f"is not TOML: {error}", "Correct the syntax.")]
-    reader = _Reader(root, document, _lines(text))
+    reader = _Reader(root, document, _lines(text), sealed=sealed)
     reader.check_keys()
     name = reader.choose(chosen, environment)
     settings = reader.settings(name, environment) if name is not None else None
@@ -133,8 +131,11 @@ def absolute(uri: str, root: Path) -> str:
 class _Reader:
     """Reads one document, collecting problems."""
 
-    def __init__(self, root: Path, document: dict[str, Any], lines: dict[tuple[str, ...], int]) -> None:
+    def __init__(
+        self, root: Path, document: dict[str, Any], lines: dict[tuple[str, ...], int], *, sealed: bool
+    ) -> None:
         self.root = root
+        self.sealed = sealed
         self.document = document
         self.lines = lines
         self.stages = {name: value for name, value in document.items() if isinstance(value, dict)}
@@ -152,6 +153,8 @@ class _Reader:
             if re.fullmatch(r"[a-z][a-z0-9_-]*", name) is None:
                 self.report((name,), f"{name!r} cannot name a stage", "Use lower-case letters, digits, - and _.")
             self._check((name,), section, STAGE_SETTINGS)
+            if isinstance(section.get("deploy"), dict):
+                self._check((name, "deploy"), section["deploy"], DEPLOY_SETTINGS)
 
     def _check(self, path: tuple[str, ...], section: dict[str, Any], known: tuple[Setting, ...]) -> None:
         types = {setting.name: setting.type for setting in known}
@@ -184,9 +187,9 @@ class _Reader:
         declared = section.get("variables", {})
         declared = declared if isinstance(declared, dict) else {}
         declared = {key: value for key, value in declared.items() if isinstance(value, str)}
-        plain = Variables(environment, declared, self.root / ".asterism" / "secrets")
+        plain = Variables(environment, declared, self.root / ".asterism" / "secrets", self.sealed)
         secrets = self._text(plain, name, "secrets")
-        variables = Variables(environment, declared, self.root / secrets) if secrets else plain
+        variables = replace(plain, secrets=self.root / secrets) if secrets else plain
         texts = {key: self._text(variables, name, key) for key in _TEXTS}
         for key in ("warehouse", "lake"):
             if key not in section:
@@ -220,12 +223,26 @@ class _Reader:
             alerts=self._texts(variables, name, "alerts"),
             freshness=self._duration(variables, name, "freshness"),
             disk_limit=_whole(section, "disk_limit", 95),
+            deploy=self._deployment(variables, name),
         )
         return Settings(stage, variables)
 
     def _text(self, variables: Variables, stage: str, key: str) -> str | None:
         value = self.stages[stage].get(key)
         return self._interpolated(variables, stage, key, value) if isinstance(value, str) else None
+
+    def _deployment(self, variables: Variables, stage: str) -> Deployment | None:
+        section = self.stages[stage].get("deploy")
+        if not isinstance(section, dict) or not section:
+            return None
+
+        def resolve(key: str, value: str) -> str | None:
+            return self._interpolated(variables, stage, key, value, "deploy")
+
+        def report(key: str, fact: str, remedy: str) -> None:
+            self.report((stage, "deploy", key), fact, remedy)
+
+        return deployment(section, resolve, report)
 
     def _texts(self, variables: Variables, stage: str, key: str) -> tuple[str, ...]:
         """A list, each text of it interpolated; what a variable leaves empty is left out."""
@@ -242,13 +259,13 @@ class _Reader:
             self.report((stage, key), f"{key}: {error}", "Write 30m or 2h, say.")
             return None
 
-    def _interpolated(self, variables: Variables, stage: str, key: str, value: str) -> str | None:
+    def _interpolated(self, variables: Variables, stage: str, key: str, value: str, *table: str) -> str | None:
         try:
             return variables.interpolate(value)
         except UnresolvedError as error:
             # The reference may stand in the variable's own value rather than here.
             owner = next((k for k, v in variables.declared.items() if error.mark in v and k in value), None)
-            self.report((stage, "variables", owner) if owner else (stage, key), error.fact, error.remedy)
+            self.report((stage, "variables", owner) if owner else (stage, *table, key), error.fact, error.remedy)
             return None
 
 

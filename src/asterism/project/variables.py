@@ -11,6 +11,11 @@ _REFERENCE = re.compile(
     r"\$\$\{|\$\{(?P<secret>secret:)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
 )
 
+SEALED = "secret://"
+"""What a sealed secret begins with."""
+SEALED_NAMES = "ASTERISM_SEALED"
+"""The variable that names secrets which this process has no permission to read, parted by commas."""
+
 
 class UnresolvedError(Exception):
     """A text cannot be interpolated. `mark` is the piece of it that cannot, as it is written."""
@@ -31,6 +36,8 @@ class Variables:
     """The stage's `variables`; a value may refer to others."""
     secrets: Path
     """A folder with one file a secret, for secrets that are not in the environment."""
+    sealed: bool = False
+    """Whether a secret's name stands in the place of its value, as `secret://NAME`: for who must not know it."""
 
     def interpolate(self, text: str, _within: tuple[str, ...] = ()) -> str:
         """Put values in the place of references; `$${` stands for `${`. Raises UnresolvedError where there is none.
@@ -67,6 +74,8 @@ class Variables:
         return None if declared is None else self.interpolate(declared, (*within, name))
 
     def _secret(self, name: str) -> str | None:
+        if self.sealed or name in self.environment.get(SEALED_NAMES, "").split(","):
+            return SEALED + name
         if name in self.environment:
             return self.environment[name]
         file = self.secrets / name

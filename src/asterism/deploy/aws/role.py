@@ -1,0 +1,143 @@
+"""IAM: a role for each function, and what it may do: these actions on these resources, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from asterism.deploy.aws.setting import Place, Setting, bucket_arn, reference
+from asterism.deploy.aws.table import CHANGES, POSITIONS, VIEWS, positions_name
+from asterism.deploy.graph import Door, Function, Use
+from asterism.deploy.resource import Grant, Resource, label
+
+READ_STREAM = (
+    "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)  # fmt: skip
+APPEND_STREAM = ("kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords")
+READ_TABLE = ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query")
+WRITE_TABLE = (
+    *READ_TABLE, "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)  # fmt: skip
+READ_OBJECTS = ("s3:GetObject",)
+WRITE_OBJECTS = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+
+
+def assumed_by(service: str, name: str) -> Resource:
+    """The document that lets a service of AWS take a role."""
+    statement = {
+        "effect": "Allow",
+        "actions": ["sts:AssumeRole"],
+        "principals": [{"type": "Service", "identifiers": [service]}],
+    }
+    return Resource("aws_iam_policy_document", name, {"statement": [statement]}, data=True)
+
+
+def roles(setting: Setting) -> Iterator[Resource]:
+    """A role a function."""
+    assume = assumed_by("lambda.amazonaws.com", "assumed_by_lambda")
+    yield assume
+    for function in setting.graph.functions:
+        name = label(function.name)
+        yield Resource(
+            "aws_iam_role",
+            name,
+            {"name": setting.name(function.name), "assume_role_policy": assume.ref("json")},
+            f"what {function.name} is",
+            function.place,
+        )
+        granted = tuple(grants(setting, function))
+        yield from policy(name, function.name, function.place, granted)
+
+
+def policy(name: str, role: str, place: str, granted: tuple[Grant, ...]) -> Iterator[Resource]:
+    """The grants as a document, and the document in the role `name`."""
+    document = Resource(
+        "aws_iam_policy_document", name, {"statement": [_statement(each) for each in granted]}, place=place, data=True
+    )
+    yield document
+    yield Resource(
+        "aws_iam_role_policy",
+        name,
+        {"name": "permissions", "role": reference("aws_iam_role", name, "id"), "policy": document.ref("json")},
+        f"what {role} may do",
+        place,
+        role=role,
+        grants=granted,
+    )
+
+
+def grants(setting: Setting, function: Function) -> Iterator[Grant]:
+    """What a function needs, and no more."""
+    logs = reference("aws_cloudwatch_log_group", label(function.name), "arn")
+    yield Grant(("logs:CreateLogStream", "logs:PutLogEvents"), (f"{logs}:*",), "writes its logs")
+    if not all(isinstance(start, Door) for start in function.starts):
+        queue = reference("aws_sqs_queue", label(function.name), "arn")
+        yield Grant(("sqs:SendMessage",), (queue,), "its dead letters")
+    for access, actions, why in (("read", READ_STREAM, "reads"), ("append", APPEND_STREAM, "appends to")):
+        names = [use.name for use in function.uses_of("log") if use.access == access]
+        if names:
+            arns = tuple(reference("aws_kinesis_stream", label(name), "arn") for name in names)
+            yield Grant(actions, arns, f"{why} {', '.join(names)}")
+    if positions_name(setting.graph.stores.log) and any(u.access == "read" for u in function.uses_of("log")):
+        table = reference("aws_dynamodb_table", POSITIONS, "arn")
+        yield Grant(WRITE_TABLE, (table,), "notes how far it has read")
+    yield from _views(function)
+    yield from _objects(setting, function)
+    secrets = [use.name for use in function.uses_of("secret")]
+    if secrets:
+        arns = tuple(reference("aws_secretsmanager_secret", label(name), "arn") for name in secrets)
+        yield Grant(("secretsmanager:GetSecretValue",), arns, f"reads the secrets {', '.join(secrets)}")
+    if setting.target.subnets:
+        yield from _network(setting)
+
+
+def _views(function: Function) -> Iterator[Grant]:
+    kinds = {use.access for use in function.uses_of("views")}
+    if kinds:
+        table = reference("aws_dynamodb_table", VIEWS, "arn")
+        writes = "write" in kinds
+        actions = WRITE_TABLE if writes else READ_TABLE
+        yield Grant(actions, (table, f"{table}/index/{CHANGES}"), f"{'keeps' if writes else 'reads'} live views")
+
+
+def _objects(setting: Setting, function: Function) -> Iterator[Grant]:
+    uses = [(use, setting.graph.stores.lake) for use in function.uses_of("lake")]
+    uses += [(use, use.name) for use in function.uses_of("source")]
+    for use, url in uses:
+        place = Place.of(url)
+        bucket = bucket_arn(setting, place.bucket)
+        where = (("StringLike", "s3:prefix", (f"{place.prefix}*",)),) if place.prefix else ()
+        yield Grant(("s3:GetBucketLocation",), (bucket,), f"finds {_said(use)}")
+        yield Grant(("s3:ListBucket",), (bucket,), f"lists {_said(use)}", where)
+        actions = WRITE_OBJECTS if use.access == "write" else READ_OBJECTS
+        yield Grant(actions, (f"{bucket}/{place.prefix}*",), f"{use.access}s {_said(use)}")
+
+
+def _said(use: Use) -> str:
+    return "the lake" if use.thing == "lake" else f"objects of {use.name}"
+
+
+def _network(setting: Setting) -> Iterator[Grant]:
+    """A function in a network makes its interface there. Of these, describing knows no narrower resource."""
+    region = "${var.region}"
+    yield Grant(("ec2:DescribeNetworkInterfaces",), ("*",), "finds its interface: the service takes no narrower one")
+    interfaces = f"arn:aws:ec2:{region}:*:network-interface/*"
+    own = [f"arn:aws:ec2:{region}:*:subnet/{each}" for each in setting.target.subnets]
+    own += [f"arn:aws:ec2:{region}:*:security-group/{each}" for each in setting.target.security_groups]
+    yield Grant(("ec2:CreateNetworkInterface",), (interfaces, *own), "makes its interface in the network")
+    yield Grant(("ec2:DeleteNetworkInterface",), (interfaces,), "lets go of its interface")
+
+
+def _statement(grant: Grant) -> dict[str, Any]:
+    statement: dict[str, Any] = {
+        "effect": "Allow",
+        "actions": sorted(grant.actions),
+        "resources": [*grant.resources],
+    }
+    if grant.condition:
+        statement["condition"] = [
+            {"test": test, "variable": key, "values": [*values]} for test, key, values in grant.condition
+        ]
+    return statement

@@ -1,0 +1,282 @@
+"""From a project to the graph of its deployment. Reads the project and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from asterism.declare.source import Postgres, Pull
+from asterism.deploy.graph import (
+    Clock,
+    Door,
+    Function,
+    Graph,
+    Log,
+    Objects,
+    Records,
+    Secret,
+    Start,
+    Stores,
+    Use,
+    named,
+)
+from asterism.errors import UsageError
+from asterism.project.load import PLATFORM_FILE, Project, line_of, load
+from asterism.project.settings import FILE as SETTINGS_FILE
+from asterism.project.variables import SEALED
+
+QUARANTINE = "_quarantine"
+WRITER = "warehouse"
+"""The consumer's name of the warehouse's writer."""
+SHORTEST = timedelta(minutes=1)
+"""A cloud's clock has no smaller unit."""
+UPKEEP_EVERY = timedelta(hours=1)
+WATCH_EVERY = timedelta(minutes=5)
+_GIVEN = re.compile(
+    r"ASTERISM_|AWS_(REGION|DEFAULT_REGION|ACCESS_KEY|SECRET_ACCESS_KEY|SESSION_TOKEN|LAMBDA_)|K_|PORT$"
+)
+"""Variables that functions are given by the cloud, or by the deployment."""
+_SECRET = re.compile(re.escape(SEALED) + r"([A-Za-z_][A-Za-z0-9_.-]*)")
+
+
+class Asked(Mapping[str, str]):
+    """An environment that remembers which of its variables were asked for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environment[name]
+        self.names.add(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environment)
+
+    def __len__(self) -> int:
+        return len(self._environment)
+
+
+def graph_of(root: Path, stage: str | None, environment: Mapping[str, str]) -> tuple[Project, Graph]:
+    """Read the platform in `root` without its secrets, and make the graph. Raises ProjectError, UsageError."""
+    asked = Asked(environment)
+    project = load(root, stage, asked, sealed=True)
+    names = {name for name in asked.names if not _GIVEN.match(name)}
+    return project, derive(project, {name: environment[name] for name in sorted(names)})
+
+
+def derive(project: Project, variables: Mapping[str, str]) -> Graph:
+    """The graph. Raises UsageError where the stage is not one that is deployed."""
+    stage = project.stage
+    if stage.deploy is None:
+        remedy = f'Add [{stage.name}.deploy] with cloud = "aws" and region = "…" to {SETTINGS_FILE}, say.'
+        raise UsageError(f"stage {stage.name}", "does not say where it is deployed to", remedy)
+    places = _Places(project)
+    made = _Functions(project, places)
+    return named(
+        Graph(
+            project.name,
+            stage.name,
+            stage.production,
+            stage.deploy,
+            Stores(stage.warehouse, stage.lake, stage.log, stage.views),
+            tuple(made.all()),
+            tuple(_logs(project, places)),
+            tuple(_secrets(project, places)),
+            tuple(variables.items()),
+            tuple(places.settings().items()),
+        )
+    )
+
+
+def secrets_in(declared: Any) -> set[str]:
+    """The names of the secrets that a declaration, or a part of one, asks for."""
+    if isinstance(declared, str):
+        return set(_SECRET.findall(declared))
+    if isinstance(declared, tuple | list):
+        return {name for each in declared for name in secrets_in(each)}
+    if is_dataclass(declared) and not isinstance(declared, type):
+        return {name for each in fields(declared) for name in secrets_in(getattr(declared, each.name))}
+    return set()
+
+
+class _Places:
+    """Where things are declared."""
+
+    def __init__(self, project: Project) -> None:
+        self._root = project.root
+        self._stage = project.stage.name
+
+    def of(self, *marks: str, file: str = PLATFORM_FILE) -> str:
+        """The first line that holds one of the marks, the first of them first."""
+        for mark in marks:
+            if line := line_of(self._root / file, mark):
+                return f"{file}:{line}"
+        return file
+
+    def settings(self) -> dict[str, str]:
+        """The lines of the stage's own section, by key; `""` is where it begins."""
+        lines = (self._root / SETTINGS_FILE).read_text(encoding="utf-8").splitlines()
+        found = {"": SETTINGS_FILE}
+        within = ""
+        for number, line in enumerate(lines, 1):
+            if head := re.match(r"\s*\[([^\]]+)\]", line):
+                within = head[1].strip()
+                if within == self._stage:
+                    found[""] = f"{SETTINGS_FILE}:{number}"
+                if within == f"{self._stage}.deploy":
+                    found["deploy"] = f"{SETTINGS_FILE}:{number}"
+            elif (key := re.match(r"\s*([\w-]+)\s*=", line)) and within in {self._stage, f"{self._stage}.deploy"}:
+                found[key[1]] = f"{SETTINGS_FILE}:{number}"
+        return found
+
+    def secret(self, name: str) -> str:
+        """Where a secret is asked for in this stage, or in the platform."""
+        mark = f"${{secret:{name}"
+        lines = (self._root / SETTINGS_FILE).read_text(encoding="utf-8").splitlines()
+        within = ""
+        for number, line in enumerate(lines, 1):
+            if head := re.match(r"\s*\[([^\]]+)\]", line):
+                within = head[1].strip().partition(".")[0]
+            elif mark in line and within == self._stage:
+                return f"{SETTINGS_FILE}:{number}"
+        return self.of(mark)
+
+
+class _Functions:
+    """The functions of a platform."""
+
+    def __init__(self, project: Project, places: _Places) -> None:
+        self.project = project
+        self.platform = project.platform
+        self.stage = project.stage
+        self.places = places
+        self.warehouse = (Use("warehouse", "read"), *_asking(self.stage.warehouse))
+
+    def all(self) -> Iterator[Function]:
+        """In the order in which they are told."""
+        if self.platform.streams or self.project.queries:
+            yield self.http()
+        yield self.writer()
+        yield from self.transforms()
+        yield from self.views()
+        if self.platform.reports:
+            yield self.reports()
+        yield self.watch()
+
+    def http(self) -> Function:
+        uses = [Use("log", "append", stream.name) for stream in self.platform.streams]
+        if self.platform.streams:
+            uses.append(Use("log", "append", QUARANTINE))
+        if self.platform.views:
+            uses.append(Use("views", "read"))
+        served = "streams, views and queries" if self.platform.views else "streams and queries"
+        purpose = f"serves {served if self.platform.streams else 'queries'} over HTTP"
+        return Function("http", purpose, self.places.of("Platform("), (Door(),), (*uses, *self.warehouse))
+
+    def writer(self) -> Function:
+        """The one that writes the warehouse. A second one at the same time would only wait for the first."""
+        starts: list[Start] = [Records(name, WRITER) for name in self.streams()]
+        uses: list[Use] = [Use("log", "read", name) for name in self.streams()]
+        if self.project.takes_records:
+            uses.append(Use("log", "append", QUARANTINE))
+        uses += [Use("lake", "write"), Use("warehouse", "write"), *_asking(self.stage.warehouse)]
+        for pull in self.project.pulls:
+            starts += self.pulls(pull)
+            uses += _asking(pull.source)
+            if not isinstance(pull.source, Postgres) and pull.source.url.startswith(("s3://", "gs://")):
+                uses.append(Use("source", "read", pull.source.url))
+        for each in self.project.publications:
+            starts.append(Clock("publish", each.name, self.places.of("platform.publish"), every=SHORTEST))
+            uses += _asking(each)
+        starts.append(Clock("upkeep", "", self.places.of("Platform("), every=UPKEEP_EVERY))
+        purpose = "takes what comes into the warehouse, and makes its models"
+        return Function("writer", purpose, self.places.of("Platform("), tuple(starts), _once(uses), alone=True)
+
+    def pulls(self, pull: Pull) -> Iterator[Start]:
+        """By the clock, and where it is told of objects, as they appear; the clock then finds what was not told."""
+        place = self.places.of(f'into="{pull.into}"')
+        url = pull.source.url
+        told = not isinstance(pull.source, Postgres) and url.startswith(("s3://", "gs://"))
+        if told:
+            yield Objects(url, pull.into, place)
+        if self.stage.schedules:
+            every = max(pull.every, timedelta(minutes=15)) if told else max(pull.every, SHORTEST)
+            yield Clock("pull", pull.into, place, pull.at or "", timedelta(0) if pull.at else every)
+
+    def transforms(self) -> Iterator[Function]:
+        for each in self.platform.transforms:
+            uses = (
+                Use("log", "read", each.stream.name),
+                Use("log", "append", each.into.name),
+                Use("log", "append", QUARANTINE),
+            )
+            purpose = f"makes records of {each.into.name} from those of {each.stream.name}"
+            start = Records(each.stream.name, f"transform-{each.name}")
+            name = _plain(f"transform-{each.name}")
+            yield Function(name, purpose, self.places.of(f"def {each.name}("), (start,), uses)
+
+    def views(self) -> Iterator[Function]:
+        for each in self.platform.views:
+            uses = [Use("log", "read", each.stream.name), Use("views", "write"), Use("log", "append", QUARANTINE)]
+            if each.into is not None:
+                uses.append(Use("log", "append", each.into.name))
+            if each.after is not None:
+                uses += self.warehouse
+            purpose = f"keeps the live view {each.name} of {each.stream.name}"
+            start = Records(each.stream.name, f"view-{each.name}")
+            name = _plain(f"view-{each.name}")
+            yield Function(name, purpose, self.places.of(f"def {each.name}("), (start,), tuple(uses))
+
+    def reports(self) -> Function:
+        starts = tuple(
+            Clock("report", each.name, self.places.of(f'"{each.name}"'), each.at) for each in self.platform.reports
+        )
+        uses = (Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.mail, self.platform.reports)))
+        return Function("report", "sends reports", starts[0].place, starts, _once(uses), alone=True)
+
+    def watch(self) -> Function:
+        """Freshness, failures and quarantine are looked at, and people told. Its own errors are the cloud's alarms."""
+        place = self.places.settings().get("alerts", self.places.of("Platform("))
+        start = Clock("watch", "", place, every=WATCH_EVERY)
+        uses = (Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.alerts)))
+        purpose = "looks for stale models, failures and quarantine, and tells of them"
+        return Function("watch", purpose, place, (start,), _once(uses), alone=True)
+
+    def streams(self) -> list[str]:
+        """The streams that the writer reads."""
+        own = [QUARANTINE] if self.project.takes_records else []
+        return [stream.name for stream in self.platform.streams] + own
+
+
+def _logs(project: Project, places: _Places) -> Iterator[Log]:
+    backup = project.stage.deploy.backup if project.stage.deploy else ()
+    for each in project.platform.streams:
+        place = places.of(f'stream("{each.name}"', f'"{each.name}"')
+        yield Log(each.name, place, each.retention, each.keep, each.name in backup)
+    if project.takes_records:
+        yield Log(QUARANTINE, places.of("Platform("), timedelta(days=7), None)
+
+
+def _secrets(project: Project, places: _Places) -> Iterator[Secret]:
+    platform = project.platform
+    parts = (project.stage, platform.pulls, platform.endpoints, platform.reports, platform.publications)
+    for name in sorted(secrets_in(tuple(parts))):
+        yield Secret(name, places.secret(name))
+
+
+def _asking(declared: Any) -> tuple[Use, ...]:
+    return tuple(Use("secret", "read", name) for name in sorted(secrets_in(declared)))
+
+
+def _once(uses: Iterable[Use]) -> tuple[Use, ...]:
+    return tuple(dict.fromkeys(uses))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,23 @@
+"""The services of GCP that a project has to have switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asterism.deploy.gcp.setting import Setting
+from asterism.deploy.resource import Resource, label
+
+ALWAYS = ("artifactregistry", "cloudbuild", "cloudfunctions", "cloudscheduler", "iam", "logging", "monitoring", "run")
+
+
+def services(setting: Setting) -> Iterator[Resource]:
+    """Those that this platform uses. They stay on when it is destroyed: others may use them."""
+    graph = setting.graph
+    wanted = {*ALWAYS, "storage"}
+    wanted |= {"pubsub"} if graph.logs else set()
+    wanted |= {"secretmanager"} if graph.secrets else set()
+    wanted |= {"bigtable", "bigtableadmin"} if graph.stores.views.startswith("bigtable:") else set()
+    wanted |= {"bigquery", "bigquerystorage"} if graph.stores.warehouse.startswith("bigquery:") else set()
+    for each in sorted(wanted):
+        arguments = {"service": f"{each}.googleapis.com", "disable_on_destroy": False}
+        yield Resource("google_project_service", label(each), arguments, f"{each} is on", graph.place("deploy"))

@@ -1,0 +1,141 @@
+"""The graph of a deployment: functions, what starts them and what they use. The same for every cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Literal
+
+from asterism.declare.deployment import Deployment
+
+Access = Literal["read", "append", "write"]
+"""What is done with a store: `append` to a log, without reading it; `write` reads as well."""
+Thing = Literal["log", "views", "lake", "warehouse", "source", "secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A function's need of something. `name` is the stream's, the secret's or the source's; else empty."""
+
+    thing: Thing
+    access: Access
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Requests by HTTP start it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of a stream start it, as the consumer of that name."""
+
+    stream: str
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time starts it: a cron expression in UTC, or every so often. `verb` and `name` say what it is to do."""
+
+    verb: str
+    name: str
+    place: str
+    cron: str = ""
+    every: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects that appear under `url` start the pull `name`."""
+
+    url: str
+    name: str
+    place: str
+
+
+Start = Door | Records | Clock | Objects
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A piece of the platform that runs by itself."""
+
+    name: str
+    purpose: str
+    place: str
+    """The file and line of its declaration."""
+    starts: tuple[Start, ...]
+    uses: tuple[Use, ...]
+    alone: bool = False
+    """Whether one of it runs at a time, at most."""
+
+    def uses_of(self, thing: Thing) -> tuple[Use, ...]:
+        """Its uses of one thing."""
+        return tuple(use for use in self.uses if use.thing == thing)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A stream, as a broker keeps it."""
+
+    name: str
+    place: str
+    retention: timedelta
+    keep: timedelta | None
+    """How long the lake keeps its records; None: for good."""
+    backup: bool = False
+    """Whether they go to the lake by the cloud's own delivery as well, as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret, by its name alone, and where it is asked for."""
+
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where data lives, as the stage's URIs say it."""
+
+    warehouse: str
+    lake: str
+    log: str
+    views: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Everything of a platform that is deployed on a stage."""
+
+    platform: str
+    stage: str
+    production: bool
+    target: Deployment
+    stores: Stores
+    functions: tuple[Function, ...]
+    logs: tuple[Log, ...]
+    secrets: tuple[Secret, ...]
+    variables: tuple[tuple[str, str], ...]
+    """Of the environment that the project was read in: what it refers to, without the secrets."""
+    places: tuple[tuple[str, str], ...]
+    """Of the stage's settings: the file and line of each."""
+
+    def place(self, setting: str) -> str:
+        """Where a setting of the stage stands."""
+        return dict(self.places).get(setting, dict(self.places)[""])
+
+    def sealed(self, function: Function) -> tuple[str, ...]:
+        """The secrets that a function has no permission to read."""
+        open_ = {use.name for use in function.uses_of("secret")}
+        return tuple(secret.name for secret in self.secrets if secret.name not in open_)
+
+
+def named(graph: Graph) -> Graph:
+    """The same with names where the settings leave them out."""
+    name = graph.target.name or f"{graph.platform}-{graph.stage}".replace("_", "-")
+    artifacts = graph.target.artifacts or f"{name}-artifacts"
+    return replace(graph, target=replace(graph.target, name=name, artifacts=artifacts))
