@@ -1,21 +1,25 @@
 # Everything sets itself up from a plain python3 >= 3.11, with uv where it is there and pip otherwise.
 #   make demo   a platform end to end: install, fill a real PostgreSQL, pull, stream a day through, ask
-#   make test   all tests, with coverage
+#   make test   all tests
 #   make check  ruff, mypy, import contracts, known vulnerabilities
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 FUZZ_SECONDS ?= 60
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 
-.PHONY: demo test check fuzz soak bench lock format docs clean
+.PHONY: demo test coverage check fuzz soak bench lock format docs clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev .emulators/venv/.made
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
+
+# Apart: following every line of every command that a story runs makes the tests a third slower.
+coverage: $(VENV)/.dev .emulators/venv/.made
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
