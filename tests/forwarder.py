@@ -1,4 +1,4 @@
-"""A way to a server that a test can bar: each request is shown first, and is carried there or answered with 500."""
+"""A way to a server that a test stands in: each request is shown first, and carried there, changed, or refused."""
 
 from __future__ import annotations
 
@@ -10,28 +10,38 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-Let = Callable[[str, bytes], bool]
-"""Given the X-Amz-Target of a request, and its body: whether it goes through."""
+Carry = Callable[[bytes], bytes]
+"""Carries a body there and brings the answer."""
+Pass = Callable[[str, bytes, Carry], bytes | None]
+"""Given the X-Amz-Target of a request, its body, and how it gets there: the answer, None for a refusal."""
 
 
 @contextmanager
-def forwarding(url: str, let: Let) -> Iterator[str]:
+def forwarding(url: str, let: Pass) -> Iterator[str]:
     """Where the way begins, for as long as the context lasts."""
     there = urlsplit(url)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        _status, _kind = 200, None
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if not let(self.headers.get("X-Amz-Target", ""), body):
+            answer = let(self.headers.get("X-Amz-Target", ""), body, self._carry)
+            if answer is None:
                 self._answer(400, b'{"__type":"ValidationException","message":"barred"}')
-                return
+            else:
+                self._answer(self._status, answer, self._kind)
+
+        def _carry(self, body: bytes) -> bytes:
             connection = http.client.HTTPConnection(there.hostname or "", there.port)
-            connection.request("POST", self.path, body, dict(self.headers))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
+            connection.request("POST", self.path, body, headers)
             answer = connection.getresponse()
-            self._answer(answer.status, answer.read(), answer.getheader("Content-Type"))
+            self._status, self._kind = answer.status, answer.getheader("Content-Type")
+            told = answer.read()
             connection.close()
+            return told
 
         def _answer(self, status: int, body: bytes, kind: str | None = None) -> None:
             self.send_response(status)

@@ -144,8 +144,13 @@ class Wiring:
             from asterism.adapters.sqlite.log import SqliteLog
 
             made = SqliteLog(_path(uri))
+        elif scheme == "kinesis":
+            with needing(f"the log of stage {self.stage.name}"):
+                from asterism.adapters.aws.log import KinesisLog
+
+            made = KinesisLog(uri)
         else:
-            made = _outside("log", scheme, f"the log of stage {self.stage.name}", ("sqlite",))(uri)
+            made = _outside("log", scheme, f"the log of stage {self.stage.name}", ("sqlite", "kinesis"))(uri)
         self._lasting.callback(made.close)
         self._log = made
         return made

@@ -17,7 +17,8 @@ NOW = 1_790_000_000_000_000
 class ListLog:
     """A record's partition is the first letter of its key, `0` where it has none. Positions go up in steps of 10."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dedupes: bool = True) -> None:
+        self.dedupes = dedupes
         self.streams: dict[str, list[Logged]] = defaultdict(list)
         self.committed: dict[str, dict[str, Offsets]] = defaultdict(dict)
         self.again = 0
@@ -33,7 +34,7 @@ class ListLog:
         with self._came:
             new = []
             for each in entries:
-                new.append(each.id not in self._given[stream])
+                new.append(not self.dedupes or each.id not in self._given[stream])
                 if new[-1]:
                     self._given[stream].add(each.id)
                     partition = each.key[:1] or "0"

@@ -5,9 +5,9 @@
         exercise(make_log)
 
 `make_log` opens one empty log; called again, the same. It can be pickled: a `functools.partial` of a class, say.
-LOG_EXERCISES are for every log. A log of which a broker says what is remembered, kept or erased leaves out
-DEDUPE_EXERCISES, RETENTION_EXERCISES or ERASING_EXERCISES, and its tests say why. Those of conform/log_shared.py belong
-to them.
+LOG_EXERCISES are for every log. A log of which a broker says what is remembered, kept or erased, or how large a record
+may be, leaves out DEDUPE_EXERCISES, RETENTION_EXERCISES, ERASING_EXERCISES or LARGE_EXERCISES, and its tests say why.
+Those of conform/log_shared.py belong to them.
 """
 
 from __future__ import annotations
@@ -149,7 +149,15 @@ def hostile_texts_are_only_texts(make_log: MakeLog) -> None:
         for text in texts:
             log.commit(stream, text, offsets(found))
         assert dict(log.standing(stream).committed) == dict.fromkeys(texts, offsets(found))
-        assert log.append(stream, [Entry(text, text, b"1") for text in texts], _WEEK) == [False] * len(texts)
+    log.close()
+
+
+def hostile_ids_are_taken_once(make_log: MakeLog) -> None:
+    """Whatever text they are."""
+    log = make_log()
+    entries = [Entry(text, text, b"1") for text in sorted(HOSTILE)]
+    assert log.append("s", entries, _WEEK) == [True] * len(entries)
+    assert log.append("s", entries, _WEEK) == [False] * len(entries)
     log.close()
 
 
@@ -245,12 +253,13 @@ LOG_EXERCISES: tuple[Exercise, ...] = (
     an_append_stands_when_it_returns,
     each_consumer_has_a_position_that_never_goes_back,
     a_reader_waits_for_the_first_record,
-    bodies_are_read_piece_by_piece,
     hostile_texts_are_only_texts,
 )
+LARGE_EXERCISES: tuple[Exercise, ...] = (bodies_are_read_piece_by_piece,)
 DEDUPE_EXERCISES: tuple[Exercise, ...] = (
     an_id_is_taken_once,
     an_id_is_forgotten_when_its_time_is_over,
+    hostile_ids_are_taken_once,
 )
 RETENTION_EXERCISES: tuple[Exercise, ...] = (only_what_all_have_read_is_dropped,)
 ERASING_EXERCISES: tuple[Exercise, ...] = (what_is_erased_is_gone,)

@@ -54,6 +54,10 @@ class Standing:
 class Log(Protocol):
     """Streams by name, made by their first append. Raises `LogError`. Several threads and processes may use it."""
 
+    dedupes: bool
+    """Whether ids are remembered. Of a broker that does not, `append` answers that all are new, and who reads has to
+    know an id that came before; of an append that raised, some may stand."""
+
     def append(self, stream: str, entries: Sequence[Entry], dedupe: timedelta) -> list[bool]:
         """Append in order; return when all of them are on disk. All or nothing: on an error none of them stands.
 

@@ -44,7 +44,12 @@ STAGE_SETTINGS = (
     Setting("schedules", bool, True, "Whether `run` pulls by the clock."),  # noqa: FBT003 - a value
     Setting("processed", bool, True, "Whether each model's changes are written to the lake as well."),  # noqa: FBT003
     Setting("simulators", bool, True, "Whether made-up traffic is allowed; never in production."),  # noqa: FBT003
-    Setting("log", str, "sqlite:///<state>/log.db", "The log of the streams: `sqlite:///file`."),
+    Setting(
+        "log",
+        str,
+        "sqlite:///<state>/log.db",
+        "The log of the streams: `sqlite:///file`, `kinesis://prefix?region=…&positions=table`.",
+    ),
     Setting(
         "views",
         str,

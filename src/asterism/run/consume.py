@@ -14,7 +14,7 @@ from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
 from asterism.run.pull import first_contact
 from asterism.run.quarantine import set_aside
-from asterism.run.records import Shape, landed
+from asterism.run.records import Shape, landed, stored
 from asterism.run.remove import commit_batch
 from asterism.run.streams import SOURCE, Streams
 from asterism.run.warehouse import Warehouse
@@ -70,7 +70,7 @@ class Writer:
             pass
 
     def _step(self, position: Position, started: float) -> Written:
-        offsets: dict[str, Offsets] = dict(position.cursor.get("offsets", {}))
+        offsets = _offsets(position)
         tables: list[LandedTable] = []
         warehouse = self._warehouse
         total, full = 0, False
@@ -109,7 +109,7 @@ def take_lines(warehouse: Warehouse, streams: Streams, shape: Shape, records: li
     """Take records into their table beside the log: its position stays. Raises LakeError, EngineError."""
     position = warehouse.ledger.position(SOURCE) or first_contact(warehouse, SOURCE, loading=False)
     tables = [_land(warehouse, streams, shape, position, records)]
-    return _commit(warehouse, position, position.cursor.get("offsets", {}), tables)
+    return _commit(warehouse, position, _offsets(position), tables)
 
 
 def _land(
@@ -126,8 +126,18 @@ def _land(
 def _commit(
     warehouse: Warehouse, position: Position, offsets: Mapping[str, Offsets], tables: list[LandedTable]
 ) -> Committed:
-    cursor = {"offsets": {name: dict(reached) for name, reached in offsets.items()}}
+    cursor = {
+        "offsets": {
+            name: {partition: stored(last) for partition, last in reached.items()} for name, reached in offsets.items()
+        }
+    }
     return commit_batch(warehouse, position, cursor, tables)
+
+
+def _offsets(position: Position) -> dict[str, Offsets]:
+    """How far the streams were read, of the writer's cursor."""
+    noted = position.cursor.get("offsets", {})
+    return {name: {part: int(last) for part, last in reached.items()} for name, reached in noted.items()}
 
 
 def _beyond(offsets: Offsets, records: list[Logged]) -> dict[str, int]:

@@ -61,14 +61,19 @@ class Fold:
         self._into = Shape(view.into) if view.into is not None else None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(view.initial)
 
-    def place(self, records: Sequence[Logged], skip: frozenset[str], watermarks: Mapping[str, str]) -> Placed | Failure:
-        """Decode a batch and tell where its records go; those whose ids are in `skip` go nowhere."""
-        taken = [index for index, each in enumerate(records) if each.id not in skip] if skip else range(len(records))
+    def place(
+        self, records: Sequence[Logged], skip: frozenset[str], watermarks: Mapping[str, str],
+        again: frozenset[int] = frozenset(),
+    ) -> Placed | Failure:  # fmt: skip
+        """Decode a batch and tell where its records go; those of the ids `skip` and the indices `again` nowhere."""
+        taken: Sequence[int] = range(len(records))
+        if skip or again:
+            taken = [index for index, each in enumerate(records) if index not in again and each.id not in skip]
         try:
             decoded = self._shape.read([records[index].body for index in taken])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._misfit(records, taken)
-        placed = Placed(skipped=len(records) - len(taken))
+        placed = Placed(skipped=len(records) - len(taken) - len(again))
         key, value = self._view.key, self._shape.value
         keys = [EVERYTHING if key is None else value(each, key) for each in decoded]
         if self._view.window is None:

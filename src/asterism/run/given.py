@@ -29,6 +29,7 @@ class GivenLog:
     """Implements `Log` for one thread and one case. What is appended came at `moment`, or at the time in `came`."""
 
     PARTITION = "given"
+    dedupes = True
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment

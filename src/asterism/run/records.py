@@ -34,7 +34,8 @@ class Envelope(msgspec.Struct, frozen=True):
     received_at: datetime
     key: str
     partition: str
-    position: int
+    position: int | str
+    """As text where 64 bits are too few: those of brokers are."""
     record: msgspec.Raw
 
 
@@ -185,7 +186,7 @@ def landed(records: Iterable[Logged]) -> bytes:
     times = _Times()
     return _ENCODER.encode_lines(
         [
-            Envelope(each.id, times[each.at], each.key, each.partition, each.position, msgspec.Raw(each.body))
+            Envelope(each.id, times[each.at], each.key, each.partition, stored(each.position), msgspec.Raw(each.body))
             for each in records
         ]
     )
@@ -202,10 +203,15 @@ def logged(lines: bytes) -> list[Logged]:
     Lines without a partition are left out: they were taken into a table again, and are landed under their own as well.
     """
     return [
-        Logged(each.partition, each.position, each.id, each.key, _micros(each.received_at), bytes(each.record))
+        Logged(each.partition, int(each.position), each.id, each.key, _micros(each.received_at), bytes(each.record))
         for each in _ENVELOPES.decode_lines(lines)
         if each.partition
     ]
+
+
+def stored(position: int) -> int | str:
+    """A position as JSON holds it."""
+    return position if position <= _WIDEST else str(position)
 
 
 def _micros(moment: datetime) -> int:

@@ -19,6 +19,7 @@ from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
 from asterism.run.ledger import now
 from asterism.run.quarantine import Refused, set_aside
 from asterism.run.records import Admitted, Shape, logged
+from asterism.run.seen import Seen
 from asterism.run.trace import SILENT
 
 MOST_RECORDS = 5_000
@@ -85,6 +86,7 @@ class ViewWorker:
         self._name, self._stream = view.name, view.stream.name
         self._log, self._state = log, state
         self._fold = Fold(view, shape)
+        self._seen = None if log.dedupes else Seen(self._name, view.stream.dedupe, state)
         self._owner = uuid4().hex
         self._epoch = 0
         """That of its claim; 0: it has none that it may trust."""
@@ -95,6 +97,8 @@ class ViewWorker:
     def claim(self) -> None:
         """Become the view's only worker, and begin where its states stand. Raises StateError, LogError."""
         header = self._state.claim(self._name)
+        if self._seen is not None:
+            self._seen.claim()
         self._epoch, self.offsets, self.note = header.epoch, header.offsets, dict(header.note)
         if self.note.get("owner") != self._owner:
             self._put((), self.offsets, {**self.note, "owner": self._owner})
@@ -128,11 +132,13 @@ class ViewWorker:
         return count
 
     def _take(self, fresh: list[Logged]) -> int:
+        again = self._seen.again(fresh) if self._seen is not None else frozenset()
         failure: tuple[Logged, Exception] | None = None
-        batch = self._attempt(fresh)
+        batch = self._attempt(fresh, again)
         while isinstance(batch, Failure):  # states are made anew up to there, whatever the fold did to them in place
             failure, fresh = (fresh[batch.nth], batch.error), fresh[: batch.nth]
-            batch = self._attempt(fresh)
+            again = frozenset(index for index in again if index < len(fresh))
+            batch = self._attempt(fresh, again)
         self._keep(batch, failure)
         self._tell()
         if failure is not None:
@@ -193,8 +199,9 @@ class ViewWorker:
                 fresh.append(each)
         return fresh
 
-    def _attempt(self, records: Sequence[Logged]) -> _Batch | Failure:
-        placed = self._fold.place(records, frozenset(self.note.get("skip", ())), self.note.get("watermarks", {}))
+    def _attempt(self, records: Sequence[Logged], again: frozenset[int]) -> _Batch | Failure:
+        skip, watermarks = frozenset(self.note.get("skip", ())), self.note.get("watermarks", {})
+        placed = self._fold.place(records, skip, watermarks, again)
         if isinstance(placed, Failure):
             return placed
         kept = self._state.get(self._name, {each.address for each in placed.items})
@@ -317,6 +324,8 @@ class _Shadow(ViewWorker):
     def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
         super().__init__(view, shape, log, state)
         self.name = self._name = f"{view.name}~rebuild"
+        if self._seen is not None:
+            self._seen = Seen(self._name, view.stream.dedupe, state)
         self._live = self._state.watch(view.name, 0, limit=0)[0]
 
     def replay(self, landed: Iterable[bytes]) -> int:
@@ -341,6 +350,8 @@ class _Shadow(ViewWorker):
         note = self._state.watch(self.view.name, 0, limit=0)[0].note
         carried = {name: note[name] for name in ("owner", "skip") if name in note}
         self._put((), self.offsets, {**self.note, **carried})
+        if self._seen is not None:
+            self._seen.replace(self.view.name)
         self._state.replace(self.view.name, self.name)
 
     def _tell(self) -> None:

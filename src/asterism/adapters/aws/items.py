@@ -1,11 +1,11 @@
 """How a state stands in a DynamoDB item.
 
-The table's key is (`pk`, `sk`), both texts, with a local index `versions` on (`pk`, `version`), a number;
+The table's key is (`pk`, `sk`), both texts, with a local index `changes` on (`pk`, `ver`), a number;
 `ttl` is when an item may go. Two kinds of items:
 
 - A view's header: pk `view/<name>`, sk `header`.
 - A state: pk `<generation>/<shard>`, sk its place in the order of (key, window). `s` is the state, NULL where it was
-  dropped, `version` the one that put it. While a put of many transactions is under way, and until the state is put
+  dropped, `ver` the version that put it. While a put of many transactions is under way, and until the state is put
   again, `b` and `bver` are what stood before.
 """
 
@@ -105,7 +105,7 @@ def state_item(generation: str, kept: Kept, version: int) -> Item:
         "k": {"S": kept.key},
         "w": {"S": kept.window},
         "s": _packed(kept),
-        "version": {"N": str(version)},
+        "ver": {"N": str(version)},
     }
 
 
@@ -116,7 +116,7 @@ def dropped_item(generation: str, address: Address, version: int) -> Item:
         "k": {"S": address[0]},
         "w": {"S": address[1]},
         "s": {"NULL": True},
-        "version": {"N": str(version)},
+        "ver": {"N": str(version)},
         "ttl": {"N": str(int(time.time()) + _REMEMBERED)},
     }
 
@@ -132,7 +132,7 @@ def opened(item: Item, packed: Mapping[str, Any]) -> Kept | None:
 
 def committed(item: Item, last: int) -> tuple[int, Kept | None]:
     """The version and state of an item as it was when `last` was the last version."""
-    version = int(item["version"]["N"])
+    version = int(item["ver"]["N"])
     if version > last and "b" in item:
         return int(item["bver"]["N"]), opened(item, item["b"])
     return version, opened(item, item["s"])

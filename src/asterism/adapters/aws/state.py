@@ -61,7 +61,7 @@ class DynamoState:
 
     def __init__(self, uri: str) -> None:
         """Raises UsageError; whether the table can be had is seen when it is first asked."""
-        self._table = Table(Service.of(uri), index="version")
+        self._table = Table(Service.of(uri), index="ver")
         self._subject = f"the live views in the DynamoDB table {self._table.name}"
 
     def claim(self, view: str) -> Header:
@@ -198,7 +198,7 @@ class DynamoState:
         if item["bver"]["N"] == "0":
             return {"Delete": {"Key": {"pk": item["pk"], "sk": item["sk"]}}}
         before = {name: item[name] for name in ("pk", "sk", "k", "w")}
-        told = {**before, "s": item["b"], "version": {"N": str(version)}}
+        told = {**before, "s": item["b"], "ver": {"N": str(version)}}
         return {"Put": {"Item": told}}
 
     def _sweep(self, view: str, generations: Iterable[str]) -> None:
@@ -275,9 +275,9 @@ class DynamoState:
         self, head: Head, shard: int, start: str, since: int
     ) -> Iterator[tuple[int, Address, Item, Kept | None]]:
         partition = f"{head.generation}/{shard}"
-        found = self._table.query(partition, "version > :value", {"N": start}, IndexName="versions")
+        found = self._table.query(partition, "ver > :value", {"N": start}, IndexName="changes")
         for item in found:
-            if int(item["version"]["N"]) > head.last:
+            if int(item["ver"]["N"]) > head.last:
                 return
             if told := self._told(item, head, since):
                 yield told
@@ -285,7 +285,7 @@ class DynamoState:
     @staticmethod
     def _told(item: Item, head: Head, since: int) -> tuple[int, Address, Item, Kept | None] | None:
         """A change as a watcher is told of it; who begins at 0 is told of no drop."""
-        version, state = int(item["version"]["N"]), opened(item, item["s"])
+        version, state = int(item["ver"]["N"]), opened(item, item["s"])
         if version > head.last or (state is None and not since):
             return None
         return version, address(item), item, state
@@ -293,7 +293,7 @@ class DynamoState:
     def _of_version(self, head: Head, version: int) -> Iterator[Item]:
         for shard in range(SHARDS):
             partition = f"{head.generation}/{shard}"
-            yield from self._table.query(partition, "version = :value", {"N": str(version)}, IndexName="versions")
+            yield from self._table.query(partition, "ver = :value", {"N": str(version)}, IndexName="changes")
 
     def _check(self, view: str, epoch: int) -> Item:
         return {
@@ -316,10 +316,10 @@ class DynamoState:
 
     def _overwrite(self, item: Item) -> Item:
         """Put a state, and keep what stood before for who reads meanwhile."""
-        values = {":s": item["s"], ":ver": item["version"], ":k": item["k"], ":w": item["w"]}
+        values = {":s": item["s"], ":ver": item["ver"], ":k": item["k"], ":w": item["w"]}
         values |= {":null": {"NULL": True}, ":zero": {"N": "0"}}
-        told = "SET b = if_not_exists(s, :null), bver = if_not_exists(version, :zero), "
-        told += "s = :s, version = :ver, k = :k, w = :w"
+        told = "SET b = if_not_exists(s, :null), bver = if_not_exists(ver, :zero), "
+        told += "s = :s, ver = :ver, k = :k, w = :w"
         if "ttl" in item:
             told, values[":ttl"] = f"{told}, #ttl = :ttl", item["ttl"]
         else:

@@ -31,7 +31,7 @@ class Table:
     """One table; made where it is not there and that is allowed. Raises what boto3 does. Several threads may use it."""
 
     def __init__(self, service: Service, index: str = "") -> None:
-        """`index` names a number by which a local index of the same name, with an s, sorts the items of one `pk`."""
+        """`index` names a number by which the local index `changes` sorts the items of one `pk`."""
         self.name = service.name
         self._index = index
         self._client = service.client("dynamodb")
@@ -39,17 +39,21 @@ class Table:
     def call(self, operation: str, **given: Any) -> Any:
         """Ask the table. Raises RefusedError where a condition does not hold."""
         try:
-            try:
-                return getattr(self._client, operation)(TableName=self.name, **given)
-            except ClientError as error:
-                if code(error) != "ResourceNotFoundException":
-                    raise
-            self._make()
-            return getattr(self._client, operation)(TableName=self.name, **given)
+            return self._ask(operation, TableName=self.name, **given)
         except ClientError as error:
             if code(error) == "ConditionalCheckFailedException":
                 raise RefusedError from error
             raise
+
+    def _ask(self, operation: str, **given: Any) -> Any:
+        """Ask, and once more after making the table where it is not there."""
+        try:
+            return getattr(self._client, operation)(**given)
+        except ClientError as error:
+            if code(error) != "ResourceNotFoundException":
+                raise
+        self._make()
+        return getattr(self._client, operation)(**given)
 
     def query(self, partition: str, condition: str = "", value: Item | None = None, **given: Any) -> Iterator[Item]:
         """The items of a partition in order, consistently: those that meet `condition`, in which `:value` stands."""
@@ -73,16 +77,23 @@ class Table:
         for some in batches(keys, 100):
             waiting: Any = {self.name: {"Keys": some, "ConsistentRead": True}}
             while waiting:
-                done = self._client.batch_get_item(RequestItems=waiting)
+                done = self._ask("batch_get_item", RequestItems=waiting)
                 yield from done["Responses"].get(self.name, ())
                 waiting = done.get("UnprocessedKeys")
 
+    def write(self, items: Iterable[Item]) -> None:
+        """Put items, each by itself."""
+        self._batch({"PutRequest": {"Item": dict(item)}} for item in items)
+
     def delete(self, keys: Iterable[Item]) -> None:
         """Remove items, whether they stand or not."""
-        for some in batches(keys, 25):
-            waiting: Any = {self.name: [{"DeleteRequest": {"Key": dict(key)}} for key in some]}
+        self._batch({"DeleteRequest": {"Key": dict(key)}} for key in keys)
+
+    def _batch(self, requests: Iterable[Item]) -> None:
+        for some in batches(requests, 25):
+            waiting: Any = {self.name: some}
             while waiting:
-                waiting = self._client.batch_write_item(RequestItems=waiting).get("UnprocessedItems")
+                waiting = self._ask("batch_write_item", RequestItems=waiting).get("UnprocessedItems")
 
     def transact(self, actions: Sequence[Item]) -> None:
         """All of the actions, or none; they name no table. Raises RefusedError where a condition does not hold."""
@@ -111,7 +122,7 @@ class Table:
         if self._index:
             types.append({"AttributeName": self._index, "AttributeType": "N"})
             by = [keys[0], {"AttributeName": self._index, "KeyType": "RANGE"}]
-            made = {"IndexName": f"{self._index}s", "KeySchema": by, "Projection": {"ProjectionType": "ALL"}}
+            made = {"IndexName": "changes", "KeySchema": by, "Projection": {"ProjectionType": "ALL"}}
             index = {"LocalSecondaryIndexes": [made]}
         with _making:
             try:

@@ -30,6 +30,8 @@ class SqliteLog:
     several processes take turns; readers wait for nobody.
     """
 
+    dedupes = True
+
     def __init__(self, path: Path, name: str = "the log") -> None:
         """Open the file, made where it is not there. Raises LogError."""
         schema = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
