@@ -2,10 +2,16 @@
 -- kind: mart
 -- key: service, hour
 select
-    service,
-    hour,
-    lead(hour) over (partition by service order by hour) as until,
-    entered,
-    "left",
-    cast(sum(change) over (partition by service order by hour) as bigint) as occupancy
-from hourly_access
+    days.service,
+    days.day,
+    passed.hour,
+    coalesce(
+        lead(passed.hour) over (partition by days.service, days.day order by passed.hour), days.until
+    ) as until,
+    passed.entered,
+    passed."left",
+    cast(
+        days.opening + sum(passed.change) over (partition by days.service, days.day order by passed.hour) as bigint
+    ) as occupancy
+from daily_occupancy as days
+join hourly_access as passed on passed.service = days.service and date_trunc('day', passed.hour) = days.day

@@ -279,10 +279,10 @@ def _provable_subquery(node: exp.Expr, select: exp.Select) -> None:
 def _partition_columns(select: exp.Select) -> tuple[str, ...]:
     stored: dict[str, str] = {}
     for name, expression in outputs(select).items():
-        stored.setdefault(expression.sql(), name)
+        stored.setdefault(_said(expression), name)
     common: list[str] | None = None
     for window in windows(select):
-        parts = [part.sql() for part in window.args.get("partition_by") or ()]
+        parts = [_said(part) for part in window.args.get("partition_by") or ()]
         common = parts if common is None else [part for part in common if part in parts]
     if not common:
         raise Unprovable("a window without PARTITION BY, or windows whose partitions share no column")
@@ -292,12 +292,17 @@ def _partition_columns(select: exp.Select) -> tuple[str, ...]:
 
 
 def _group_columns(select: exp.Select) -> tuple[str, ...]:
-    stored = {expression.sql(): name for name, expression in outputs(select).items() if not has_aggregate(expression)}
+    stored = {_said(expression): name for name, expression in outputs(select).items() if not has_aggregate(expression)}
     group = select.args.get("group")
-    parts = [each.sql() for each in group.expressions] if group else []
+    parts = [_said(each) for each in group.expressions] if group else []
     if not parts or any(part not in stored for part in parts):
         raise Unprovable("an aggregate in the key, and grouping expressions that are not among the columns")
     return tuple(stored[part] for part in parts)
+
+
+def _said(expression: exp.Expr) -> str:
+    """An expression as text by which it is known again: a comment beside it changes nothing."""
+    return expression.sql(comments=False)
 
 
 def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: Path | None) -> list[Problem]:

@@ -21,6 +21,7 @@ from asterism.project.load import Project, load
 from asterism.run.answer import answer
 from asterism.run.consume import Writer
 from asterism.run.records import Shape
+from asterism.run.refresh import Refreshed
 from asterism.run.review import Item, Review
 from asterism.run.simulate_events import EventsReport, simulate_events
 from asterism.run.streams import Streams
@@ -52,10 +53,18 @@ class Pushed:
 
     def send(self, name: str, *records: Any) -> None:
         """Append records as the door does, and let everybody do what there is to do."""
+        self._append(name, *records)
+        self.work()
+
+    def take(self, name: str, *records: Any) -> tuple[Refreshed, ...]:
+        """Append records, and let the writer take its next step; answer what became of each table."""
+        self._append(name, *records)
+        return self._writer.step().done.refreshed
+
+    def _append(self, name: str, *records: Any) -> None:
         stream = next(each for each in self.project.platform.streams if each.name == name)
         admitted = [Shape(stream).admit(json.dumps(record, default=datetime.isoformat).encode()) for record in records]
         self.log.append(name, [Entry(uuid4().hex, each.key, each.body) for each in admitted], stream.dedupe)
-        self.work()
 
     def simulate(self, limit: int, seed: int = 0) -> EventsReport:
         report = simulate_events(self.project.event_simulators[0], self.log, limit=limit, speed=0, seed=seed)

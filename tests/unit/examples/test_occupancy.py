@@ -127,6 +127,34 @@ def test_late_events_of_any_order_end_in_the_same_hours(site: Pushed) -> None:
 DAY = ((8, 1), (9, 1), (16, -1), (17, -1))
 
 
+def test_an_event_of_today_moves_todays_rows_and_not_the_history_behind_them(site: Pushed) -> None:
+    site.simulate(6000)
+    how = {
+        plan.table.name: plan.maintenance
+        for plan in site.warehouse.compiled(site.warehouse.raw_tables().values()).plans
+    }
+    assert how["hourly_occupancy"] == how["occupancy_over_time"] == "incremental, by service, day"
+    latest = max(simulated(6000)[-1]["eventTime"], datetime(2019, 8, 27))
+    done = site.take("accesses", access(latest.isoformat(sep=" ")))
+    assert "full" not in {each.how for each in done}
+    assert sum(each.removed + each.added for each in done) < 50
+    assert site.is_right()
+
+
+def test_of_a_silence_that_is_longer_than_a_week_one_week_tells(site: Pushed) -> None:
+    site.send(
+        "accesses", access("2019-08-05 14:02:11"), access("2019-08-05 16:00:00", 1), access("2019-09-05 09:30:00")
+    )
+    told = site.ask("select weeks, usual from usual_occupancy where service = 'door-1'")
+    assert sum(row["weeks"] for row in told) == 2 + 168
+    assert sum(row["weeks"] * row["usual"] for row in told) == pytest.approx(2 * 1 + 168 * 2)
+    site.send("accesses", access("2019-08-12 15:30:00", -1))  # late, amid the silence: it goes on a week longer
+    told = site.ask("select weeks, usual from usual_occupancy where service = 'door-1'")
+    assert sum(row["weeks"] for row in told) == 2 + 167 + 168
+    assert sum(row["weeks"] * row["usual"] for row in told) == pytest.approx(2 * 1 + 167 * 2 + 168 * 1)
+    assert site.is_right()
+
+
 def test_an_event_of_another_age_neither_swells_the_models_nor_is_lost(site: Pushed) -> None:
     site.simulate(500)
     site.send("accesses", access("0001-01-01 00:00:00"), access("9998-12-31 23:59:59"))
