@@ -45,6 +45,8 @@ class Desk:
         self.project = project
         self.wiring = wiring
         self.tracer = tracer
+        self.crewed = False
+        """Whether transforms and views are at work on other threads."""
         self._sources: dict[str, Source] = {}
 
     @cached_property
@@ -78,6 +80,17 @@ class Desk:
         from asterism.run.consume import Writer
 
         return Writer(self.warehouse, self.streams, self.wiring.log())
+
+    def catch_up(self) -> None:
+        """Take into the tables what the log has now, and all that transforms and views make of it. Raises LogError."""
+        from asterism.run.settle import make, makers, settle
+
+        platform, log = self.project.platform, self.wiring.log()
+        if self.crewed:
+            settle(makers(platform), log)
+        else:
+            make(platform, log, self.wiring.states())
+        self.writer.catch_up()
 
     def reopen(self) -> None:
         """Close everything; what is needed is opened anew. For when a connection has been lost."""

@@ -105,6 +105,7 @@ class Running:
         try:
             self.say("started", f"running {self.desk.project.name} on {self.desk.project.stage.name}; Ctrl-C stops")
             self.crew.start()
+            self.desk.crewed = True
             if self.crew.address:
                 self.say("serving", f"serving {self.crew.address}", url=self.crew.address)
             self.couriers.start()

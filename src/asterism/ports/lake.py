@@ -27,5 +27,5 @@ class Lake(Protocol):
         ...
 
     def delete(self, prefix: str) -> int:
-        """Remove every object under `prefix`; answer how many there were."""
+        """Remove every object under `prefix`, or the one of that very key; answer how many there were."""
         ...

@@ -29,8 +29,8 @@ from asterism.project.load import Project
 from asterism.project.nearest import suggestion
 from asterism.run.answer import SqlError, Statement, UnfitError, order_of, statement
 from asterism.run.page import Mark, Term, mark_after, page_of
-from asterism.run.quarantine import STREAM
 from asterism.run.render import distinct, frame, rows_as
+from asterism.run.streams import with_own
 from asterism.run.values import as_json
 from asterism.run.version import Versions
 from asterism.run.watch import Reason, Watch
@@ -50,7 +50,7 @@ class Book:
 
     def __init__(self, project: Project) -> None:
         self.queries: Mapping[str, Query] = project.queries
-        self.tables = frozenset((*project.models, *(each.table for each in (STREAM, *project.platform.streams))))
+        self.tables = frozenset((*project.models, *(each.table for each in with_own(project.platform.streams))))
         self.row_limit = project.stage.row_limit
         self.timeout = float(project.stage.query_timeout)
 

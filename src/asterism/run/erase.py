@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,9 +15,11 @@ from asterism.plan.translate import translate
 from asterism.ports.log import Log
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.ledger import now
+from asterism.run.lineage import STREAM as LINEAGE
+from asterism.run.lineage import origin
 from asterism.run.quarantine import STREAM as QUARANTINE
 from asterism.run.records import ID
-from asterism.run.remove import remove, remove_landed
+from asterism.run.remove import forget_lists, remove, remove_landed
 from asterism.run.review import drop
 from asterism.run.session import quote
 from asterism.run.streams import Streams
@@ -83,47 +85,82 @@ class Eraser:
     def _erase(self, stream: Stream, condition: str) -> Erased:
         ids = self._kin(stream, self._found(stream, condition))
         done = Erased({name: len(each) for name, each in ids.items() if each})
-        for name, each in ids.items():
+        told = self._lineage_of(ids)
+        for name, each in {**ids, LINEAGE.name: told}.items():
             if each:
                 self._progress(f"erasing from {name}", 0, len(each))
                 self._log.erase(name, each)
                 remove_landed(self._warehouse, self._streams, name, each)
         self._from_quarantine({each for group in ids.values() for each in group})
-        for name, each in ids.items():
-            shape = next(s for s in self._streams.shapes.values() if s.stream.name == name)
-            for some in _parts(sorted(each), 1000):
-                listed = ", ".join(f"${place}" for place in range(1, len(some) + 1))
-                remove(self._warehouse, shape, f"{ID} IN ({listed})", some)
+        # The chosen stream's rows are the last: by them the others are found, should this die and be done again.
+        others = [(name, each) for name, each in ids.items() if name != stream.name]
+        for name, each in [*others, (LINEAGE.name, told), (stream.name, ids.get(stream.name, set()))]:
+            self._remove(name, each)
         if done.records:
             done.notices += self._outlasting()
         return done
+
+    def _remove(self, name: str, ids: Collection[str]) -> None:
+        for some in _parts(sorted(ids), 1000):
+            shape = next(each for each in self._streams.shapes.values() if each.stream.name == name)
+            remove(self._warehouse, shape, f"{ID} IN ({_numbered(some)})", some)
+        forget_lists(self._warehouse, name)
 
     def _found(self, stream: Stream, condition: str) -> set[str]:
         query = translate(f"SELECT {ID} FROM {quote(stream.table)} WHERE {condition}", self._warehouse.engine.dialect)
         return {row[0] for row in self._warehouse.engine.rows(query)}
 
     def _kin(self, stream: Stream, ids: set[str]) -> dict[str, set[str]]:
-        """The ids by stream, with those of the records they were made from and of all that were made of these."""
+        """The ids by stream, with those of the records they were made from and of all that were made of any of these.
+
+        What else a record was made of, that was made of several, stays: it need not be of the same person.
+        """
+        sources = _closure(stream.name, ids, self._origins)
         found: dict[str, set[str]] = {}
-        fresh = {stream.name: ids}
-        while fresh:
-            name, new = fresh.popitem()
-            new = new - found.get(name, set())
-            if not new:
-                continue
-            found[name] = found.get(name, set()) | new
-            for each in self._transforms:
-                if each.into.name == name:
-                    origins = {_origin(each, identifier) for identifier in new} - {""}
-                    fresh[each.stream.name] = fresh.get(each.stream.name, set()) | origins
-                if each.stream.name == name and each.into.table in self._warehouse.raw_tables():
-                    fresh[each.into.name] = fresh.get(each.into.name, set()) | self._made_of(each, new)
+        for name, each in sources.items():
+            for into, made in _closure(name, each, self._made).items():
+                found[into] = found.get(into, set()) | made
         return found
+
+    def _origins(self, name: str, ids: set[str]) -> Iterable[tuple[str, set[str]]]:
+        """The records that these were made from, by stream."""
+        for each in self._transforms:
+            if each.into.name == name:
+                yield each.stream.name, {origin(each.name, identifier) for identifier in ids} - {""}
+        yield from self._told("of_stream, of_id", "stream", "record_id", name, ids)
+
+    def _made(self, name: str, ids: set[str]) -> Iterable[tuple[str, set[str]]]:
+        """The records that were made of these, by stream."""
+        for each in self._transforms:
+            if each.stream.name == name and each.into.table in self._warehouse.raw_tables():
+                yield each.into.name, self._made_of(each, ids)
+        yield from self._told("stream, record_id", "of_stream", "of_id", name, ids)
 
     def _made_of(self, transform: Transform, ids: set[str]) -> set[str]:
         table, prefix = quote(transform.into.table), f"{transform.name}/"
         rows = self._warehouse.session.rows(f"SELECT {ID} FROM {table} WHERE starts_with({ID}, $1)", [prefix])
-        return {row[0] for row in rows if _origin(transform, row[0]) in ids}
+        return {row[0] for row in rows if origin(transform.name, row[0]) in ids}
+
+    def _told(self, wanted: str, stream: str, record: str, name: str, ids: set[str]) -> Iterable[tuple[str, set[str]]]:
+        """What the lineage tells of the records of a stream; of streams that are still declared."""
+        known = {shape.stream.name for shape in self._streams.shapes.values()}
+        if LINEAGE.name not in known or LINEAGE.table not in self._warehouse.raw_tables():
+            return
+        sql = f"SELECT {wanted} FROM {quote(LINEAGE.table)} WHERE {stream} = $1 AND {record} IN "
+        for some in _parts(sorted(ids), 1000):
+            for other, identifier in self._warehouse.session.rows(f"{sql}({_numbered(some, 2)})", [name, *some]):
+                if other in known:
+                    yield other, {identifier}
+
+    def _lineage_of(self, ids: Mapping[str, set[str]]) -> set[str]:
+        """What the lineage tells of these records, by its own ids."""
+        return {
+            identifier
+            for name, each in ids.items()
+            for stream, record in (("stream", "record_id"), ("of_stream", "of_id"))
+            for _, found in self._told(f"'{LINEAGE.name}', {ID}", stream, record, name, each)
+            for identifier in found
+        }
 
     def _from_quarantine(self, ids: set[str]) -> None:
         """What was set aside of these records goes too."""
@@ -161,10 +198,24 @@ def _condition(stream: Stream, text: str) -> str:
     return text
 
 
-def _origin(transform: Transform, identifier: str) -> str:
-    """The id of the record that a transform made this one of; empty where it did not."""
-    prefix = f"{transform.name}/"
-    return identifier.removeprefix(prefix).rpartition("/")[0] if identifier.startswith(prefix) else ""
+def _closure(
+    name: str, ids: set[str], step: Callable[[str, set[str]], Iterable[tuple[str, set[str]]]]
+) -> dict[str, set[str]]:
+    """Records by stream: these, and all that `step` leads to from them."""
+    found: dict[str, set[str]] = {}
+    fresh = {name: ids}
+    while fresh:
+        name, new = fresh.popitem()
+        new = new - found.get(name, set())
+        if new:
+            found[name] = found.get(name, set()) | new
+            for other, more in step(name, new):
+                fresh[other] = fresh.get(other, set()) | more
+    return found
+
+
+def _numbered(values: Sequence[str], first: int = 1) -> str:
+    return ", ".join(f"${place}" for place in range(first, first + len(values)))
 
 
 def _parts(ids: Sequence[str], size: int) -> Iterable[Sequence[str]]:

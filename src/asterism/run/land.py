@@ -122,14 +122,19 @@ class Landing:
         key = manifest_key(source, seq)
         return any(found == key for found in self._lake.list(f"raw/{source}/_manifests/"))
 
+    def manifest(self, source: str, seq: int) -> Manifest:
+        """The manifest of a batch. Raises LakeError where it is not there, or cannot be read."""
+        return self._manifest(manifest_key(source, seq))
+
+    def _manifest(self, key: str) -> Manifest:
+        try:
+            return msgspec.json.decode(self._lake.get(key), type=Manifest)
+        except (msgspec.DecodeError, json.JSONDecodeError) as error:
+            raise LakeError(
+                key, f"the manifest cannot be read: {error}", "Restore the object from a backup."
+            ) from error
+
     def manifests(self, source: str) -> list[Manifest]:
         """Every manifest of a source, in order. Raises LakeError for one that cannot be read."""
-        found = []
-        for key in self._lake.list(f"raw/{source}/_manifests/"):
-            try:
-                found.append(msgspec.json.decode(self._lake.get(key), type=Manifest))
-            except (msgspec.DecodeError, json.JSONDecodeError) as error:
-                raise LakeError(
-                    key, f"the manifest cannot be read: {error}", "Restore the object from a backup."
-                ) from error
+        found = [self._manifest(key) for key in self._lake.list(f"raw/{source}/_manifests/")]
         return sorted(found, key=lambda manifest: manifest.seq)

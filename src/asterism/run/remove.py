@@ -15,19 +15,21 @@ from asterism.run.session import quote
 from asterism.run.streams import SOURCE, Streams
 from asterism.run.warehouse import Warehouse
 
+_LIST = ".deleted.parquet"
 _ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[Any] = ()) -> Committed:
     """Delete the rows of a stream's table that meet an SQL condition of the engine's dialect; refresh what is behind.
 
-    One transaction, landed first like any batch. Raises LakeError, EngineError.
+    One transaction, landed first like any batch; `forget_lists` is called for once it is over. Raises LakeError,
+    EngineError.
     """
     position, table = warehouse.ledger.position(SOURCE), shape.table
     if position is None or table.name not in warehouse.raw_tables():
         return Committed()
     landing = Landing(warehouse.lake, warehouse.parquet)
-    name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.deleted.parquet"
+    name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}{_LIST}"
     keys = tuple(column for column in table.columns if column.name == ID)
     gone = warehouse.engine.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
     deletions = landing.put(name, keys, gone)
@@ -42,6 +44,20 @@ def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[
         deletions=deletions,
     )
     return commit_batch(warehouse, position, position.cursor, [landed])
+
+
+def forget_lists(warehouse: Warehouse, stream: str) -> None:
+    """Let go of the lists of what was deleted from a stream's table: ids can be names. Raises LakeError.
+
+    Their lines are gone from the landing zone already (`remove_landed`), so that a rebuild does without the lists.
+    """
+    landing = Landing(warehouse.lake, warehouse.parquet)
+    for key in list(warehouse.lake.list(f"raw/{SOURCE}/{stream}/")):
+        if key.endswith(_LIST):
+            manifest = landing.manifest(SOURCE, int(key.rpartition("/")[2].removesuffix(_LIST)))
+            tables = [msgspec.structs.replace(each, deleted=None, deletions=0) for each in manifest.tables]
+            landing.write_manifest(msgspec.structs.replace(manifest, tables=tables))
+            warehouse.lake.delete(key)
 
 
 def remove_landed(warehouse: Warehouse, streams: Streams, name: str, gone: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from asterism.ports.log import Entry, Log, Logged
 from asterism.run.consume import take_lines
 from asterism.run.quarantine import STREAM, Quarantined
 from asterism.run.records import Shape
-from asterism.run.remove import remove, remove_landed
+from asterism.run.remove import forget_lists, remove, remove_landed
 from asterism.run.session import quote
 from asterism.run.streams import TABLE, Streams
 from asterism.run.transform import TransformWorker
@@ -154,7 +154,9 @@ def drop(warehouse: Warehouse, streams: Streams, log: Log, identifiers: Sequence
         return 0
     log.erase(STREAM.name, identifiers)
     remove_landed(warehouse, streams, STREAM.name, frozenset(identifiers))
-    return remove(warehouse, Shape(STREAM), _one_of(identifiers), identifiers).removed
+    removed = remove(warehouse, Shape(STREAM), _one_of(identifiers), identifiers).removed
+    forget_lists(warehouse, STREAM.name)
+    return removed
 
 
 def _one_of(identifiers: Sequence[str]) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from asterism.declare.platform import Platform
 from asterism.declare.stream import Stream
+from asterism.errors import ViewError
 from asterism.ports.log import Log, Offsets
+from asterism.ports.state import State
+from asterism.run.records import Shape
+from asterism.run.transform import TransformWorker
 from asterism.run.transform import consumer as of_transform
+from asterism.run.view import ViewWorker
 from asterism.run.view import consumer as of_view
 
 PATIENCE = 30.0
@@ -36,6 +42,23 @@ def makers(platform: Platform) -> list[Maker]:
         waiting.remove(first)
         ordered.append(first)
     return ordered
+
+
+def make(platform: Platform, log: Log, state: State) -> None:
+    """Do the makers' work here, where nobody else does, until nothing is left. A view that stands still is left so.
+
+    Raises LogError, StateError.
+    """
+    transforms = {of_transform(each.name): each for each in platform.transforms}
+    views = {of_view(each.name): each for each in platform.views}
+    for maker in makers(platform):
+        with suppress(ViewError):
+            if maker.consumer in transforms:
+                step: Callable[[float], int] = TransformWorker(transforms[maker.consumer], log).step
+            else:
+                step = ViewWorker(views[maker.consumer], Shape(maker.stream), log, state).step
+            while step(0.0):
+                pass
 
 
 def settle(

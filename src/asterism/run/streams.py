@@ -13,7 +13,9 @@ from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.run.apply import Applied
 from asterism.run.land import LandedTable
-from asterism.run.quarantine import STREAM, Refused
+from asterism.run.lineage import STREAM as LINEAGE
+from asterism.run.quarantine import STREAM as QUARANTINE
+from asterism.run.quarantine import Refused
 from asterism.run.records import Envelope, Opened, Shape
 from asterism.run.session import Session, listed, quote
 
@@ -21,6 +23,12 @@ TABLE = "the table"
 """The place of what its table could not hold."""
 SOURCE = "streams"
 """What all streams together are called in the ledger and in the landing zone."""
+
+
+def with_own(declared: Iterable[Stream]) -> tuple[Stream, ...]:
+    """The streams of a platform, and the log's own: its quarantine, and the lineage where ids do not tell it."""
+    declared = tuple(declared)
+    return (QUARANTINE, *((LINEAGE,) if any(each.id_field for each in declared) else ()), *declared)
 
 
 @dataclass
@@ -35,8 +43,8 @@ class Streams:
 
     @classmethod
     def of(cls, declared: Iterable[Stream], lines: Lines) -> Streams:
-        """Of a platform's declarations; the quarantine is always one of them."""
-        return cls({each.table: Shape(each) for each in (STREAM, *declared)}, lines)
+        """Of a platform's declarations, and the log's own."""
+        return cls({each.table: Shape(each) for each in with_own(declared)}, lines)
 
     def shape(self, table: str) -> Shape:
         """The shape of a table's records; a stream that is no longer declared takes anything."""

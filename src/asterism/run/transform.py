@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from asterism.declare.stream import Transform
 from asterism.errors import RecordError
-from asterism.ports.log import Entry, Log, Logged
+from asterism.ports.log import Log, Logged
+from asterism.run.lineage import append_made
 from asterism.run.quarantine import Refused, set_aside
-from asterism.run.records import Shape
+from asterism.run.records import Admitted, Shape
 
 MOST_RECORDS = 5_000
 """In one step."""
@@ -42,30 +43,30 @@ class TransformWorker:
         records = self._log.read(name, self.consumer, committed, MOST_RECORDS, wait)
         if not records:
             return 0
-        made: list[Entry] = []
+        made: list[tuple[str, int, Admitted]] = []
         refused: list[Refused] = []
         for record in records:
             try:
                 made += [*self._results(record)]  # all of them, or none
             except Exception as error:  # noqa: BLE001 - a user's function may raise anything
                 refused.append(self._refused(record, error))
-        if made:
-            self._log.append(self.transform.into.name, made, self.transform.into.dedupe)
+        self._append(made)
         set_aside(self._log, refused)
         self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
         return len(records)
 
     def take(self, record: Logged) -> None:
         """One record by itself, once more. Raises what the function raises, RecordError and LogError."""
-        self._log.append(self.transform.into.name, [*self._results(record)], self.transform.into.dedupe)
+        self._append([*self._results(record)])
 
-    def _results(self, record: Logged) -> Iterator[Entry]:
+    def _append(self, made: Iterable[tuple[str, int, Admitted]]) -> None:
+        append_made(self._log, self.transform.name, self.transform.stream, self.transform.into, made)
+
+    def _results(self, record: Logged) -> Iterator[tuple[str, int, Admitted]]:
         given = self.transform.function(self._shape.decode(record.body))
         for number, each in enumerate(given if isinstance(given, list | tuple | Iterator) else [given]):
             if each is not None:
-                admitted = self._into.admit(msgspec.json.encode(each))
-                made = f"{self.transform.name}/{record.id}/{number}"
-                yield Entry(admitted.id or made, admitted.key, admitted.body)
+                yield record.id, number, self._into.admit(msgspec.json.encode(each))
 
     def _refused(self, record: Logged, error: Exception) -> Refused:
         reason = error.fact if isinstance(error, RecordError) else f"{type(error).__name__}: {error}"

@@ -32,6 +32,7 @@ from asterism.run.answer import answer
 from asterism.run.commit import commit, stand
 from asterism.run.land import LandedTable, Landing, Manifest
 from asterism.run.ledger import Position
+from asterism.run.lineage import STREAM as LINEAGE
 from asterism.run.quarantine import STREAM as QUARANTINE
 from asterism.run.quarantine import set_aside
 from asterism.run.rebuild import refresh
@@ -210,7 +211,7 @@ class _Trial:
         records: list[Logged] = self.log.records[name][self._written.get(name, 0) :]
         first = name not in self._written
         self._written[name] = len(self.log.records[name])
-        if not records and (not first or name == QUARANTINE.name):
+        if not records and (not first or name in {QUARANTINE.name, LINEAGE.name}):
             return None
         key = f"raw/{SOURCE}/{name}/{self._written[name]:012d}.ndjson.zst" if records else None
         if key is not None:

@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from asterism.declare.view import View
 from asterism.errors import AsterismError, LogError, StateError, ViewError
-from asterism.ports.log import Entry, Log, Logged, Offsets
+from asterism.ports.log import Log, Logged, Offsets
 from asterism.ports.state import Kept, State
 from asterism.ports.tracer import Tracer
 from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
 from asterism.run.ledger import now
+from asterism.run.lineage import append_made
 from asterism.run.quarantine import Refused, set_aside
 from asterism.run.records import Admitted, Shape, logged
 from asterism.run.seen import Seen
@@ -265,13 +266,9 @@ class ViewWorker:
 
     def _append(self, told: Iterable[tuple[Logged, list[Admitted]]]) -> None:
         """Append what the fold told of, under ids made from the record's: the log takes each once."""
-        entries = [
-            Entry(each.id or f"{self.view.name}/{record.id}/{number}", each.key, each.body)
-            for record, made in told
-            for number, each in enumerate(made)
-        ]
-        if self.view.into is not None and entries:
-            self._log.append(self.view.into.name, entries, self.view.into.dedupe)
+        if self.view.into is not None:
+            made = ((record.id, number, each) for record, many in told for number, each in enumerate(many))
+            append_made(self._log, self.view.name, self.view.stream, self.view.into, made)
 
     def _put(self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any]) -> None:
         epoch, self._epoch = self._epoch, 0  # after an error nobody knows what stands: claim, and see

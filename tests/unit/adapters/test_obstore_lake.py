@@ -40,6 +40,18 @@ def test_delete_removes_what_is_under_a_prefix_and_counts_it(lake):
     assert lake.delete("raw/a") == 1500
     assert [*lake.list("")] == ["raw/b"]
     assert lake.delete("raw/a") == 0
+    assert lake.delete("raw/b") == 1
+    assert [*lake.list("")] == []
+
+
+def test_a_copy_is_of_the_object_as_it_is_now():
+    lake = ObstoreLake("memory:///")
+    lake.put("raw/1", b"one")
+    first = lake.local("raw/1")
+    lake.put("raw/1", b"two")
+    assert lake.local("raw/1").read_bytes() == b"two"
+    lake.delete("raw/1")
+    assert not first.exists()
 
 
 @pytest.mark.parametrize("ask", [ObstoreLake.get, ObstoreLake.local])

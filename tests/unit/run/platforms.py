@@ -14,7 +14,7 @@ from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.sqlite.log import SqliteLog
 from asterism.declare.model import Model
-from asterism.declare.stream import Stream
+from asterism.declare.stream import Stream, Transform
 from asterism.ports.engine import Engine
 from asterism.ports.log import Entry
 from asterism.run.consume import Writer
@@ -62,6 +62,8 @@ class Small:
     folder: Path
     open_engine: Callable[[], Engine]
     platform: Platform = field(default_factory=declared)
+    model: bool = True
+    """Whether it has the model `per_service`."""
 
     def __post_init__(self) -> None:
         self.log = SqliteLog(self.folder / "log.db")
@@ -72,7 +74,8 @@ class Small:
         """Open the warehouse, as a process that starts does."""
         self.streams = Streams.of(self.platform.streams, DuckDBLines())
         model = Model("per_service", Path("per_service.sql"), "", PER_SERVICE, 1, "mart", ("service",))
-        self.warehouse = Warehouse(self.open_engine(), self.lake, DuckDBParquet(), (model,), streams=self.streams)
+        models = (model,) if self.model else ()
+        self.warehouse = Warehouse(self.open_engine(), self.lake, DuckDBParquet(), models, streams=self.streams)
         self.warehouse.ledger.prepare()
         self.writer = Writer(self.warehouse, self.streams, self.log)
 
@@ -106,14 +109,17 @@ class Small:
 
     @property
     def eraser(self) -> Eraser:
-        return Eraser(self.warehouse, self.streams, self.platform.transforms, self.log)
+        return Eraser(self.warehouse, self.streams, tellers(self), self.log)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.warehouse.session.rows(sql)
 
     def everything(self) -> dict[str, list[str]]:
         """Every table, its rows in some order of their own, by the names of their columns."""
-        tables = ["per_service", *(shape.table.name for shape in self.streams.shapes.values())]
+        tables = [
+            *(model.name for model in self.warehouse.models),
+            *(shape.table.name for shape in self.streams.shapes.values()),
+        ]
         return {table: sorted(self._named(table)) for table in tables}
 
     def _named(self, table: str) -> list[str]:
@@ -129,3 +135,9 @@ class Small:
         packed = [path for path in files if path.name.endswith(".ndjson.zst")]
         plain = [path.read_bytes() for path in files if path not in packed]
         return b"".join([*plain, *(self.streams.lines.unpack(path.read_bytes()) for path in packed)])
+
+
+def tellers(small: Small) -> list[Transform]:
+    """Transforms, and views that tell of something, as an eraser takes them."""
+    views = [Transform(each.name, each.stream, each.into, each.fold) for each in small.platform.views if each.into]
+    return [*small.platform.transforms, *views]

@@ -61,6 +61,7 @@ class ObstoreLake:
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
+        self._forget_copy(key)
         with self._speaking(key):
             obstore.put(self._store, key, data)
             if self._folder is not None:
@@ -100,12 +101,26 @@ class ObstoreLake:
         yield from sorted(keys, key=lambda key: key.encode())
 
     def delete(self, prefix: str) -> int:
-        """Remove every object under `prefix`; answer how many there were."""
-        keys = [*self.list(prefix)]
+        """Remove every object under `prefix`, or the one of that very key; answer how many there were."""
+        keys = [*self.list(prefix)] or [*self._itself(prefix)]
+        for key in keys:
+            self._forget_copy(key)
         with self._speaking(prefix):
             for start in range(0, len(keys), 1000):
                 obstore.delete(self._store, keys[start : start + 1000])
         return len(keys)
+
+    def _itself(self, key: str) -> tuple[str, ...]:
+        with self._speaking(key):
+            try:
+                obstore.head(self._store, key)
+            except (exceptions.NotFoundError, FileNotFoundError):
+                return ()
+        return (key,)
+
+    def _forget_copy(self, key: str) -> None:
+        if self._copies is not None:
+            (self._copies / key).unlink(missing_ok=True)
 
     @contextmanager
     def _speaking(self, key: str) -> Iterator[None]:

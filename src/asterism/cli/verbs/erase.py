@@ -60,7 +60,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> Any:
         raise UsageError(
             arguments["stream"], "is not a stream of this platform", suggestion(arguments["stream"], streams)
         )
-    desk.writer.step()
+    desk.catch_up()
     done = _eraser(desk, progress).where(chosen, arguments["where"])
     rebuild_views(desk, done.records)
     return {"records": done.records, "notices": done.notices}
@@ -70,11 +70,11 @@ def upkeep(desk: Desk) -> None:
     """Let go of what is past its time: in the log what all have read, and everywhere what is not to be kept."""
     from asterism.run.consume import CONSUMER
     from asterism.run.ledger import now
-    from asterism.run.quarantine import STREAM
+    from asterism.run.streams import with_own
     from asterism.run.view import consumer
 
     platform, log = desk.project.platform, desk.wiring.log()
-    for stream in (STREAM, *platform.streams):
+    for stream in with_own(platform.streams):
         readers = [CONSUMER, *(consumer(view.name) for view in platform.views if view.stream.name == stream.name)]
         readers += [f"transform:{each.name}" for each in platform.transforms if each.stream.name == stream.name]
         readers += [f"trigger:{each.field}" for each in platform.triggers if each.stream.name == stream.name]
