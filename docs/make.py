@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from asterism.cli.main import app
+from asterism.declare.chart import CHARTS, COMMON
 from asterism.project.deployment import DEPLOY_SETTINGS
 from asterism.project.draw import svg
 from asterism.project.graph import graph
@@ -49,7 +50,7 @@ def written() -> dict[Path, str]:
 def reference() -> str:
     """Headers, settings and commands."""
     parts = ["# Reference\n", "## Headers of a model (`models/*.sql`)\n", _headers(MODEL_HEADERS)]
-    parts += ["## Headers of a query (`queries/*.sql`)\n", _headers(QUERY_HEADERS)]
+    parts += ["## Headers of a query (`queries/*.sql`)\n", _headers(QUERY_HEADERS), _charts()]
     parts += ["## `asterism.toml`: for the platform\n", _settings(PLATFORM_SETTINGS)]
     parts += ["## `asterism.toml`: in a stage's section\n", _settings(STAGE_SETTINGS)]
     parts += ["## `asterism.toml`: in a stage's table `deploy`\n", _settings(DEPLOY_SETTINGS), "## Commands\n"]
@@ -88,6 +89,26 @@ def _place(edge: tuple[str, str]) -> tuple[int, int]:
 def _headers(known: Mapping[str, str]) -> str:
     rows = [f"| `{name}` | {meaning} |" for name, meaning in known.items()]
     return "\n".join(["| header | meaning |", "|---|---|", *rows]) + "\n"
+
+
+def _charts() -> str:
+    rows = []
+    for kind, form in CHARTS.items():
+        options = ", ".join([*(f"`{name}`" for name in form.needs), *(f"[`{name}`]" for name in form.may)])
+        rows.append(f"| `{kind}` | {options} | {form.meaning} |")
+    common = [f"| any | [`{name}`] | {meaning} |" for name, meaning in COMMON.items()]
+    return (
+        "\n".join(
+            [
+                "### Charts (`-- chart: kind name=column …`)\n",
+                "| kind | options | meaning |",
+                "|---|---|---|",
+                *rows,
+                *common,
+            ]
+        )
+        + "\n"
+    )
 
 
 def _default(value: object) -> str:

@@ -1,5 +1,6 @@
 -- What was saved on the day, by currency, and by how many users.
 -- param: day date = current_date - interval 1 day
+-- chart: bar x=currency y=amount_saved title="Amount saved"
 select
     currency,
     cast(sum(amount) as decimal(30, 0)) * cast(0.0001 as decimal(5, 4)) as amount_saved,

@@ -1,5 +1,6 @@
 -- The day in figures. A day is half open; a share of nothing is unknown.
 -- param: day date = current_date - interval 1 day
+-- chart: number title="The day in figures"
 with days as (
     select cast($day as timestamp) as begins, cast($day as timestamp) + interval 1 day as ends
 ),

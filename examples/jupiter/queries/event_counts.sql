@@ -2,6 +2,7 @@
 -- param: startDate date
 -- param: endDate date
 -- param: eventTypes varchar[]
+-- chart: bar x=event_type y=event_count title="Events by type"
 select event_type, count(*) as event_count
 from ops.all_user_events
 where

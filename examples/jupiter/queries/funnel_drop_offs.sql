@@ -1,5 +1,6 @@
 -- Who did a step of a funnel on the day and none of the next steps after it, and how many did so on the 3 days before.
 -- param: day date = current_date - interval 1 day
+-- chart: bar x=event_type y=dropped_off,average_of_3_days_before pick=funnel title="Funnels: drop-offs"
 with steps (funnel, step, event_type) as (
     values
         ('saving', 1, 'USER_INITIATED_FIRST_ADD_CASH'),

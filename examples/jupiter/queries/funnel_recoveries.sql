@@ -1,5 +1,6 @@
 -- Who had dropped off at a step before the day and did the next step on it, and how many did so on the 3 days before.
 -- param: day date = current_date - interval 1 day
+-- chart: bar x=event_type y=recovered,average_of_3_days_before pick=funnel title="Funnels: recoveries"
 with steps (funnel, step, event_type) as (
     values
         ('saving', 1, 'USER_INITIATED_FIRST_ADD_CASH'),

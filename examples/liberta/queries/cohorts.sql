@@ -1,4 +1,5 @@
 -- New users of each cohort month, and how many of them pay by now.
+-- chart: bar x=cohort_month y=users,converting,paying title="Cohorts"
 select
     cast(cohort_month_from_unix as date) as cohort_month,
     count(*) as users,

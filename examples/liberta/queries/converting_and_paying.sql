@@ -1,6 +1,7 @@
 -- Which share of each day's active users were converting, and paying.
 -- param: since date = date '1970-01-01'
 -- param: until date = date '9999-12-31'
+-- chart: line x=day y=converting,paying unit=% title="Conversion"
 select
     day,
     count(*) as users,

@@ -1,5 +1,6 @@
 -- The events as they are stored, the latest first.
 -- param: service varchar = 'all'
+-- chart: table columns=event_time,service,event,received_at title="Latest events"
 select event_time, service, event, received_at, access_id
 from fact_access
 where $service in ('all', service)

@@ -1,6 +1,7 @@
 -- How many persons are to be expected at the end of each of the next five hours: as many as are usual then.
 -- param: service varchar = 'all'
 -- param: at timestamp = current_timestamp
+-- chart: bar x=hour y=expected title="Forecast: the next five hours"
 select next.hour, round(usual_occupancy.usual * 10) / 10 as expected, coalesce(usual_occupancy.weeks, 0) as weeks
 from (
     select date_trunc('hour', $at) + ahead * interval 1 hour as hour

@@ -1,4 +1,5 @@
 -- Sales and purchases that were deleted at the source: their last version, and when it was found gone.
+-- chart: table title="Deleted orders"
 select order_kind, order_id, created_date, counterparty_id, deleted_at
 from (
     select 'sale' as order_kind, sales_order_id as order_id, created_date, counterparty_id, valid_to as deleted_at,

@@ -1,5 +1,6 @@
 -- How many sales and purchases were made on each day that had any.
 -- param: since date = date '2020-01-01'
+-- chart: line x=date_id y=sales,purchases title="Orders a day"
 select
     dim_date.date_id,
     dim_date.day_name,

@@ -1,4 +1,5 @@
 -- What is sold to counterparties of each country, by currency.
+-- chart: bar x=country y=revenue pick=currency_code title="Revenue by country"
 select
     dim_counterparty.counterparty_legal_country as country,
     dim_currency.currency_code,

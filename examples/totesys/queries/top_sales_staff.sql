@@ -1,4 +1,5 @@
 -- Who sells most: the ten members of staff with the highest revenue, a list for each currency.
+-- chart: bar x=first_name,last_name y=revenue pick=currency_code title="Top sales staff"
 select currency_code, place, staff_id, first_name, last_name, orders, revenue
 from (
     select

@@ -1,5 +1,6 @@
 -- How many units were sold in a month: last month, unless a day of another is given.
 -- param: month date = current_date - interval 1 month
+-- chart: number value=units_sold,orders title="Units sold in a month"
 select
     cast(date_trunc('month', cast($month as date)) as date) as month,
     count(*) as orders,

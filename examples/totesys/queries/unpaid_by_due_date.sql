@@ -1,5 +1,6 @@
 -- What has not been paid, by the day it was or is due (unknown first), the kind of payment and the currency.
 -- param: since date = date '2020-01-01'
+-- chart: stacked x=payment_date y=amount series=payment_type_name pick=currency_code title="Unpaid, by due date"
 select
     fact_payment.payment_date,
     dim_date.day_name,

@@ -1,5 +1,6 @@
 -- Requests as they came, the latest first, with the persons that were found in each.
 -- param: since timestamp = timestamp '2020-01-01'
+-- chart: table title="Latest requests"
 select
     raw_users._id as request_id,
     raw_users._received_at as received_at,

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from asterism.declare.chart import Chart
+
 Kind = Literal["dimension", "fact", "mart"]
 
 
@@ -79,3 +81,5 @@ class Query:
     sql: str
     line: int
     parameters: tuple[Parameter, ...] = field(default=())
+    chart: Chart | None = None
+    """How the console shows it."""

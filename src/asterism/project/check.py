@@ -13,6 +13,7 @@ from asterism.errors import Problem
 from asterism.plan.compile import Compiled, compile_models
 from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import qualify, sources
+from asterism.project.charts import missing_columns
 from asterism.project.load import Project
 
 
@@ -92,7 +93,7 @@ def _query(query: Query, compiled: Compiled, unknown: frozenset[str], blind: fro
     if any(name in blind or name in broken or name.partition(".")[0] in unknown for name in names):
         return problems
     try:
-        qualify(_without_parameters(tree), compiled.tables)
+        problems += missing_columns(query, qualify(_without_parameters(tree), compiled.tables).named_selects)
     except Refused as refused:
         problems.append(refused.problem(str(query.path), query.line))
     return problems

@@ -10,10 +10,13 @@ from asterism.project.graph import Graph, Node
 _SHAPES = {
     "source": ("[(", ")]"),
     "table": ("[", "]"),
+    "stream": ("[/", "/]"),
     "dimension": ("(", ")"),
     "fact": ("[[", "]]"),
     "mart": ("(", ")"),
+    "view": ("([", "])"),
     "query": (">", "]"),
+    "publication": ("[(", ")]"),
 }
 
 _HEIGHT, _GAP, _MARGIN, _CHANNEL, _LETTER = 28, 10, 24, 90, 7.3
@@ -25,11 +28,15 @@ _STYLE = """
   .source { fill: #dfe5ec; stroke: #5b6b7f } .table { fill: #f3f5f8; stroke: #9aa7b7 }
   .dimension { fill: #e0eefc; stroke: #3b7ddd } .fact { fill: #fdebd8; stroke: #d9822b }
   .mart { fill: #e6f5e6; stroke: #3d9a50 } .query { fill: #f1e8fb; stroke: #8858c8 }
+  .stream { fill: #dff3f3; stroke: #25888e } .view { fill: #fbe6ee; stroke: #c2477b }
+  .publication { fill: #dfe5ec; stroke: #5b6b7f }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6ebf2 } path { stroke: #7c8a9c }
     .source { fill: #2a3442; stroke: #8fa1b8 } .table { fill: #1f2732; stroke: #56657a }
     .dimension { fill: #14304f; stroke: #5b9bf0 } .fact { fill: #4a2e10; stroke: #e79a4b }
     .mart { fill: #173a1f; stroke: #5cb870 } .query { fill: #33234a; stroke: #a987dc }
+    .stream { fill: #0f3a3d; stroke: #55b9bf } .view { fill: #4a1b30; stroke: #e87ba8 }
+    .publication { fill: #2a3442; stroke: #8fa1b8 }
   }
 """
 
@@ -80,7 +87,7 @@ def svg(graph: Graph, title: str) -> str:
 
 
 def _placed(graph: Graph) -> dict[str, _Box]:
-    layers = _untangled(graph)
+    layers = untangled(graph)
     tallest = max((len(layer) for layer in layers), default=0)
     boxes: dict[str, _Box] = {}
     x = float(_MARGIN)
@@ -93,8 +100,8 @@ def _placed(graph: Graph) -> dict[str, _Box]:
     return boxes
 
 
-def _untangled(graph: Graph) -> list[list[Node]]:
-    """Sort each layer by the middle of its neighbours, there and back a few times: few crossings for little work."""
+def untangled(graph: Graph) -> list[list[Node]]:
+    """The layers, each sorted by the middle of its neighbours, a few times: few crossings for little work."""
     layers = [list(layer) for layer in graph.layers()]
     neighbours: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
     for begin, end in graph.edges:

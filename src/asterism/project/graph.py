@@ -1,20 +1,25 @@
-"""What feeds what: sources, their tables, models, queries. One graph, drawn and explained from here."""
+"""What feeds what, from sources and streams to queries and publications. One graph, drawn and explained from here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from asterism.declare.model import Model, Query
+from asterism.declare.platform import Platform
 from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import sources
 from asterism.project.load import Project
 
-NodeKind = Literal["source", "table", "dimension", "fact", "mart", "query"]
+NodeKind = Literal["source", "table", "stream", "dimension", "fact", "mart", "view", "query", "publication"]
 
-_FLOOR: dict[NodeKind, int] = {"source": 0, "table": 1, "dimension": 2, "fact": 2, "mart": 2, "query": 3}
+_FLOOR: dict[NodeKind, int] = {
+    "source": 0, "table": 1, "stream": 1, "dimension": 2, "fact": 2, "mart": 2, "view": 2, "query": 3, "publication": 3,
+}  # fmt: skip
 """The first layer that a kind may stand in."""
+_LAST = frozenset({"query", "publication"})
+"""The kinds that stand at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ class Graph:
 
         for node in self.nodes:
             place(node.id)
-        last = 1 + max((placed[node.id] for node in self.nodes if node.kind != "query"), default=0)
-        placed |= {node.id: last for node in self.nodes if node.kind == "query"}
+        last = 1 + max((placed[node.id] for node in self.nodes if node.kind not in _LAST), default=0)
+        placed |= {node.id: last for node in self.nodes if node.kind in _LAST}
         columns = sorted(set(placed.values()))
         return tuple(tuple(node for node in self.nodes if placed[node.id] == column) for column in columns)
 
@@ -60,21 +65,46 @@ def graph(project: Project) -> Graph:
     """The graph of a project, from its files alone. SQL that does not parse stands alone in it."""
     schemas = {pull.into for pull in project.pulls}
     nodes: dict[str, Node] = {f"source:{name}": Node(f"source:{name}", name, "source") for name in sorted(schemas)}
+    streams = {stream.table: f"stream:{stream.name}" for stream in project.platform.streams}
     tables: dict[str, Node] = {}
     edges: set[tuple[str, str]] = set()
+    for node, begin, end in _pushed(project.platform):
+        nodes[node.id] = node
+        edges |= {(begin, end)} if begin and end else set()
     for node, declared in _declared(project.models, project.queries):
         nodes[node.id] = node
         for name in _reads(declared):
+            schema = name.partition(".")[0]
             if name in project.models:
                 edges.add((f"model:{name}", node.id))
-                continue
-            schema = name.partition(".")[0]
-            if schema in schemas:
+            elif name in streams:
+                edges.add((streams[name], node.id))
+            elif schema in schemas:
                 tables[name] = Node(f"table:{name}", name, "table")
                 edges |= {(f"table:{name}", node.id), (f"source:{schema}", f"table:{name}")}
+    for each in project.publications:
+        nodes[f"publication:{each.name}"] = Node(f"publication:{each.name}", each.name, "publication")
+        edges |= {(f"model:{model}", f"publication:{each.name}") for model in each.models}
     ordered = [n for n in nodes.values() if n.kind == "source"] + [tables[name] for name in sorted(tables)]
     ordered += [n for n in nodes.values() if n.kind != "source"]
     return Graph(tuple(ordered), tuple(sorted(edges)))
+
+
+def _pushed(platform: Platform) -> Iterator[tuple[Node, str, str]]:
+    """Streams, what pushes into them and what folds them: each with an edge, whose ends are empty where it has none."""
+    for stream in platform.streams:
+        yield Node(f"stream:{stream.name}", stream.name, "stream"), "", ""
+    for endpoint in platform.endpoints:
+        into = endpoint.stream.name
+        yield Node(f"source:sns/{into}", "Amazon SNS", "source"), f"source:sns/{into}", f"stream:{into}"
+    for transform in platform.transforms:
+        node = Node(f"stream:{transform.into.name}", transform.into.name, "stream")
+        yield node, f"stream:{transform.stream.name}", node.id
+    for view in platform.views:
+        node = Node(f"view:{view.name}", view.name, "view")
+        yield node, f"stream:{view.stream.name}", node.id
+        if view.into is not None:
+            yield node, node.id, f"stream:{view.into.name}"
 
 
 def _declared(models: Mapping[str, Model], queries: Mapping[str, Query]) -> list[tuple[Node, Model | Query]]:

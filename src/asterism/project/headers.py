@@ -12,6 +12,7 @@ from typing import get_args
 from asterism.declare.duration import duration
 from asterism.declare.model import Check, Kind, Model, Parameter, Query, Reference
 from asterism.errors import Problem
+from asterism.project.charts import chart
 from asterism.project.nearest import nearest, suggestion
 
 MODEL_HEADERS: Mapping[str, str] = {
@@ -29,6 +30,8 @@ MODEL_HEADERS: Mapping[str, str] = {
 }
 QUERY_HEADERS: Mapping[str, str] = {
     "param": "`name type` or `name type = default`, one line each parameter; `$name` in the SQL. The default is SQL.",
+    "chart": "How the console shows the answer: `line x=day y=users series=platform`; see the charts below. "
+    "Without one, the query is no part of the dashboards.",
 }
 
 _COMMENT = re.compile(r"\s*--\s?(.*)$")
@@ -160,9 +163,11 @@ def query(path: Path, text: str) -> tuple[Query | None, list[Problem]]:
             header.report(line, f"the parameter {match[1]} stands twice", "Keep one of them.")
         else:
             parameters[match[1]] = Parameter(match[1], match[2], match[3])
+    said = header.one("chart")
+    shown = chart(*said, header.report) if said else None
     if header.problems:
         return None, header.problems
-    return Query(path.stem, path, header.description, header.sql, header.line, tuple(parameters.values())), []
+    return Query(path.stem, path, header.description, header.sql, header.line, tuple(parameters.values()), shown), []
 
 
 def _named(header: Header, pattern: re.Pattern[str], remedy: str) -> None:

@@ -85,3 +85,14 @@ def test_a_model_whose_header_is_wrong_is_not_reported_again_by_those_that_read_
         queries__q="-- Q.\nselect id from a join b using (id)",
     )
     assert facts(check(found, [ORDERS])) == []
+
+
+def test_a_chart_names_columns_of_the_answer(tmp_path):
+    found = project(
+        tmp_path,
+        queries__good="-- Q.\n-- chart: bar x=id y=amount\nselect * from shop.orders",
+        queries__wrong="-- Q.\n-- chart: bar x=id y=amuont\nselect id, amount from shop.orders",
+    )
+    (problem,) = facts(check(found, [ORDERS]))
+    assert "queries/wrong.sql:2: the chart's column 'amuont' is not in the answer" in problem
+    assert "amount" in problem.partition("answer")[2]
