@@ -163,3 +163,7 @@ def test_a_wheel_holds_the_examples_and_nothing_that_running_them_left(tmp_path)
     template = tmp_path / "wheel" / "asterism" / "templates" / "totesys"
     assert (template / "asterism.toml").is_file()
     assert not (template / ".asterism").exists()
+    console = tmp_path / "wheel" / "asterism" / "http" / "console"
+    assert {file.name for file in console.iterdir()} == {
+        file.name for file in (ROOT / "src" / "asterism" / "http" / "console").iterdir()
+    }

@@ -97,7 +97,7 @@ def _asterism(project: Project, seen: Seen) -> Iterator[None]:
         if event["event"] == "pulled" and (seen or event["refreshed"]):  # from the end of the initial load on
             seen.append((_seconds(event["polled_at"]), _seconds(event["visible_at"])))
 
-    with _running([str(Path(sys.executable).with_name("asterism")), "run", "--json"], project.root, note):
+    with _running([str(Path(sys.executable).with_name("asterism")), "run", "--no-http", "--json"], project.root, note):
         yield
 
 

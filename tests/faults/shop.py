@@ -105,7 +105,7 @@ class Shop:
     @contextmanager
     def running(self) -> Iterator[Running]:
         """`asterism run`, until the end, which is to be a good one."""
-        command = [str(ASTERISM), "run", "--json", "--project", str(self.root)]
+        command = [str(ASTERISM), "run", "--no-http", "--json", "--project", str(self.root)]
         process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

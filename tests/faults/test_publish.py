@@ -174,7 +174,7 @@ def test_a_platform_that_is_killed_anywhere_publishes_each_refresh_once(
     shop = published(tmp_path, make_database(), target.url)
     shop("pull")
     shop("publish")
-    command = [str(ASTERISM), "run", "--json", "--project", str(shop.root)]
+    command = [str(ASTERISM), "run", "--no-http", "--json", "--project", str(shop.root)]
     with Reader(target.url).reading(), Trade(shop.source, 6).going():
         for _ in range(kills):
             before = _position(target)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asterism.run.control import Caller
 
 VERBS = frozenset({"ask", "query"})
-LOOKING = frozenset({"check", "describe", "status", "verify"})
+LOOKING = frozenset({"alerts", "catalog", "check", "describe", "overview", "runs", "status", "verify"})
 """Other verbs of `run` that change nothing, so that answers stay as they are."""
 
 

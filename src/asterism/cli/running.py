@@ -18,6 +18,7 @@ from asterism.cli.verbs import (
     alerts,
     backfill,
     check,
+    console,
     describe,
     erase,
     publish,
@@ -25,6 +26,7 @@ from asterism.cli.verbs import (
     quarantine,
     refresh,
     report,
+    runs,
     simulate,
     status,
     verify,
@@ -42,13 +44,16 @@ if TYPE_CHECKING:
 
 BESIDE: Mapping[str, Work] = {
     "alerts": alerts.work,
+    "catalog": console.catalog,
     "check": check.work,
     "describe": describe.work,
     "erase": erase.work,
+    "overview": console.overview,
     "pull": pull.work,
     "quarantine": quarantine.work,
     "refresh": refresh.work,
     "report": report.work,
+    "runs": runs.work,
     "status": status.work,
     "verify": verify.work,
     "view": view.work,
@@ -107,7 +112,8 @@ class Running:
             self.crew.start()
             self.desk.crewed = True
             if self.crew.address:
-                self.say("serving", f"serving {self.crew.address}", url=self.crew.address)
+                text = f"serving {self.crew.address}; `asterism console` prints a link into the console"
+                self.say("serving", text, url=self.crew.address)
             self.couriers.start()
             self.schedule = Schedule(self.tasks(), self.failed)
             self.writing = Schedule(self.writers(), self.failed)
@@ -254,6 +260,8 @@ class Running:
             return {"text": self.telemetry.metrics(self.watch.measures())}
         if verb in VERBS:
             return self.questions.serve(verb, arguments, progress)
+        if verb == "address":
+            return self.crew.address
         if verb in APART:
             return APART[verb](self.desk, arguments, progress)
         if verb in TURNING:

@@ -21,7 +21,7 @@ from asterism.project.load import Project
 _PUBLIC = {"needs": None}
 _HTML = "text/html; charset=utf-8"
 _PAGE = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 _REFERENCE = "#/components/schemas/{name}"

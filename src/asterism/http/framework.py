@@ -22,8 +22,11 @@ from asterism.http.health import health
 from asterism.http.metrics import metrics
 from asterism.http.models import models
 from asterism.http.operate import quarantine, simulate
+from asterism.http.overview import overview
+from asterism.http.pages import pages
 from asterism.http.problem import GUARDED, HttpProblem
 from asterism.http.services import Services
+from asterism.http.session import session
 from asterism.http.views import views
 
 _log = logging.getLogger(__name__)
@@ -50,6 +53,9 @@ def framework(services: Services, body_limit: int) -> Litestar:
             *health(services),
             *metrics(services),
             *describe(project),
+            *session(services),
+            *overview(services),
+            *pages(services),
         ],
         guards=[guard],
         exception_handlers={

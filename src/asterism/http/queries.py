@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
+from asterism.declare.chart import Chart
 from asterism.declare.model import Parameter, Query
 from asterism.http.access import Access
 from asterism.http.answers import MEDIA, Answers, form_of
@@ -114,7 +115,12 @@ def _told(query: Query) -> dict[str, Any]:
         "description": query.description,
         "parameters": parameters,
         "path": f"{PREFIX}/{query.name}",
+        "chart": _chart(query.chart) if query.chart else None,
     }
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    return {"kind": chart.kind, "columns": dict(chart.columns), "unit": chart.unit, "title": chart.title}
 
 
 def operations(project: Project) -> dict[str, Any]:

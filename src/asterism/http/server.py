@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from asterism.errors import UsageError
 from asterism.http.access import Access
+from asterism.http.address import answers
 from asterism.http.answers import Answers
 from asterism.http.app import application, nothing
 from asterism.http.append import Appender
@@ -30,6 +31,7 @@ from asterism.http.ingest import Ingest
 from asterism.http.queries import Queries
 from asterism.http.rates import Rates
 from asterism.http.services import Services
+from asterism.http.sessions import Sessions
 from asterism.http.sql import Sql
 from asterism.http.tracing import traced
 from asterism.ports.log import Log
@@ -66,14 +68,14 @@ class HttpServer:
         self._log = log
         self._large = ThreadPoolExecutor(1, "large-bodies")
         tokens = Tokens(Path(stage.state))
-        access = Access(tokens, Rates(stage.rate_limit))
+        access = Access(tokens, Rates(stage.rate_limit), Sessions(Path(stage.state), tokens))
         self._appender = Appender(collector, asyncio.get_running_loop())
         self._changes = Changes(states, heartbeat)
         self._probes = 0
         bodies = Bodies(stage.body_limit, body_seconds)
         control = Control(Path(stage.state))
         counts = meter or meter_of("asterism_http")
-        services = Services(project, access, states, self._changes, control, counts, self._probe)
+        services = Services(project, access, states, self._changes, control, counts, self._probe, log)
         self._asker = Asker(Path(stage.state))
         answers = Answers(self._asker)
         streams = project.platform.streams
@@ -138,7 +140,7 @@ def _reserved(host: str, port: int) -> Iterator[int]:
     would be let in beside the first, and it is asked for.
     """
     subject, remedy = f"the address {host}:{port}", "Stop what listens there, or give another --port."
-    if port and _answers(host, port):
+    if port and answers(host, port):
         raise UsageError(subject, "is taken", remedy)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as shared:
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -148,12 +150,3 @@ def _reserved(host: str, port: int) -> Iterator[int]:
             fact = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror or error}"
             raise UsageError(subject, fact, remedy) from error
         yield shared.getsockname()[1]
-
-
-def _answers(host: str, port: int) -> bool:
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
-    try:
-        socket.create_connection((own, port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True

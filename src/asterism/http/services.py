@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asterism.http.access import Access
 from asterism.http.changes import Changes
 from asterism.http.control import Control
+from asterism.ports.log import Log
 from asterism.ports.meter import Meter
 from asterism.ports.state import State
 from asterism.project.load import Project
@@ -26,6 +27,7 @@ class Services:
     meter: Meter
     probe: Callable[[], None]
     """Writes to the log a note that means nothing. Raises LogError."""
+    log: Log
 
     async def ready(self) -> str:
         """Why requests cannot be served, empty where they can."""

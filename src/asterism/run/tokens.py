@@ -79,6 +79,13 @@ class Tokens:
             return None
         return token
 
+    def of(self, key: str) -> Token | None:
+        """The token of this id, for who has shown it before; None where there is none any more. Raises as `find`."""
+        if self._clock() >= self._look_at:
+            self._look()
+        _, token = self._known.get(key, (b"", None))
+        return None if token is None or token.is_over() else token
+
     def holds(self, token: Token) -> bool:
         """Whether a token that was found is still there, and not over. Raises as `find`."""
         if self._clock() >= self._look_at:

@@ -238,7 +238,7 @@ def test_draw_prints_mermaid_and_writes_svg(shop):
 
 
 def start(shop: Path) -> subprocess.Popen[str]:
-    command = [ASTERISM, "run", "--json"]
+    command = [ASTERISM, "run", "--no-http", "--json"]
     process = subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert json.loads(process.stdout.readline())["event"] == "started"
     return process

@@ -96,7 +96,7 @@ def test_a_wrong_password_is_said_without_showing_it(shop):
 
 
 def test_run_keeps_up_takes_edits_in_and_retries_what_fails(shop, database):
-    command = [ASTERISM, "run", "--json"]
+    command = [ASTERISM, "run", "--no-http", "--json"]
     process = subprocess.Popen(
         command, cwd=shop.folder, env=shop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -16,7 +16,7 @@ import pytest
 
 from asterism.errors import LogError
 from asterism.http.server import HttpServer
-from asterism.ports.log import Entry
+from asterism.ports.log import Entry, Logged, Standing
 from asterism.ports.state import Header, Kept
 from asterism.project.load import Project, load
 from asterism.run.collect import Collector
@@ -77,6 +77,14 @@ class MemoryLog:
         self.asked = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
+        self.stands = Standing({})
+        self.kept: list[Logged] = []
+
+    def standing(self, _stream: str) -> Standing:
+        return self.stands
+
+    def read(self, *_: object) -> list[Logged]:
+        return self.kept
 
     def append(self, stream: str, entries: Sequence[Entry], _dedupe: timedelta) -> list[bool]:
         self.asked.set()

@@ -76,7 +76,7 @@ def test_everything_but_health_and_the_description_asks_for_a_token(served: Serv
     for path, methods in api["paths"].items():
         for method in methods:
             answer = served.client.request(method, re.sub(r"{\w+}", "x", path))
-            if path in open_ones:
+            if path in open_ones or (path == "/session" and method != "get"):  # where a token is shown
                 assert answer.status_code != 401
             else:
                 assert answer.status_code == 401, (method, path)

@@ -12,7 +12,9 @@ from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOpt
 from asterism.cli.desk import PATIENCE, Desk
 from asterism.cli.running import Running
 from asterism.cli.telemetry import Telemetry, form
-from asterism.project.load import load
+from asterism.project.load import Project, load
+
+_USUAL = 8000
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +43,9 @@ def run(
     Takes in events by HTTP, keeps the live views, pulls every source by its schedule, and refreshes what is behind it,
     until Ctrl-C or SIGTERM.
 
-    The HTTP server is started where the platform has a stream, or --port is given.
+    The HTTP server takes in events, answers queries, and shows the console; `asterism console` prints a link into it.
+    Without --port it listens on 8000, or, where that is taken and the platform has no stream that others send to, on a
+    free one.
 
     A source that fails is tried again, later each time, and stops no other. Edited models are taken up within seconds.
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
@@ -55,7 +59,12 @@ def run(
     loaded = load(chosen.root(), chosen.stage)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
-        served = not no_http and (port is not None or bool(loaded.platform.streams))
+        served = None if no_http else (host, _port(loaded, host) if port is None else port)
         with closing(Telemetry(loaded, form(log_format), as_json=chosen.json)) as telemetry:
-            desk = Desk(loaded, wiring, telemetry.tracer)
-            Running(desk, telemetry, (host, 8000 if port is None else port) if served else None).work()
+            Running(Desk(loaded, wiring, telemetry.tracer), telemetry, served).work()
+
+
+def _port(project: Project, host: str) -> int:
+    from asterism.http.address import answers
+
+    return _USUAL if project.platform.streams or not answers(host, _USUAL) else 0

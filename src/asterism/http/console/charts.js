@@ -1,0 +1,149 @@
+// Charts, by Plotly's script, which is loaded with the first of them.
+import { count, figure, h, isFigure } from "./dom.js";
+
+const COLOURS = ["#4f6bed", "#e0803a", "#2fa37a", "#c8508a", "#8a63d2", "#2b9db8", "#c2a22b", "#d1495b", "#7a8aa0", "#6ba539"];
+const words = (name) => name.replaceAll("_", " ");
+let loading = null;
+
+function plotly() {
+  loading ??= load();
+  return loading;
+}
+
+async function load() {
+  // The policy of our pages lets no script make styles. Plotly writes its rules into a sheet of this name where there is
+  // one, and leaves those for maps, which we do not draw, where an element of their name stands.
+  const sheet = Object.assign(document.createElement("link"), { id: "plotly.js-style-global", rel: "stylesheet", href: new URL("plots.css", import.meta.url).href });
+  const maps = Object.assign(document.createElement("meta"), { id: "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53" });
+  const script = Object.assign(document.createElement("script"), { src: document.querySelector('meta[name="plotly"]').content });
+  const there = (element) => new Promise((resolve, reject) => {
+    element.addEventListener("load", resolve);
+    element.addEventListener("error", () => reject(new Error("The charts’ script cannot be loaded.")));
+    document.head.append(element);
+  });
+  document.head.append(maps);
+  await there(sheet);
+  await there(script);
+  return globalThis.Plotly;
+}
+
+/** The values of the column to pick from, and the rows of the one that is picked. */
+export function pieces(chart, answer, picked) {
+  const [column] = chart.columns.pick ?? [];
+  if (!column) return { groups: [], rows: answer.rows };
+  const groups = [...new Set(answer.rows.map((row) => String(row[column] ?? "unknown")))];
+  const chosen = groups.includes(picked) ? picked : groups[0];
+  return { groups, rows: answer.rows.filter((row) => String(row[column] ?? "unknown") === chosen) };
+}
+
+/** Draw rows into `place`. */
+export async function draw(place, chart, columns, rows, title) {
+  if (chart.kind === "number") return place.replaceChildren(numbers(chart, columns, rows[0]));
+  const library = await plotly();
+  let plot = place.querySelector(".js-plot");
+  if (!plot) {
+    plot = h("div.plot.js-plot", { role: "img" });
+    place.replaceChildren(plot);
+  }
+  plot.setAttribute("aria-label", `${chart.kind} chart: ${title}, ${rows.length} rows. “Table” shows its figures.`);
+  const look = colours();
+  const data = chart.kind === "heat" ? heat(chart, rows, look) : traces(chart, rows);
+  await library.react(plot, data, layout(chart, data, rows, look), { displayModeBar: false, responsive: true, doubleClick: "reset" });
+}
+
+function numbers(chart, columns, row) {
+  const names = chart.columns.value ?? columns;
+  return h("dl.numbers", {}, names.map((name) => h("div", {}, h("dt", {}, words(name)), h("dd", {}, said(row[name], chart.unit)))));
+}
+
+function said(value, unit) {
+  if (value === null || value === undefined) return "–";
+  if (!isFigure(value)) return String(value);
+  if (unit === "%") return `${figure(Number(value) * 100)} %`;
+  return `${Number.isInteger(Number(value)) ? count(Number(value)) : figure(Number(value))}${unit ? ` ${unit}` : ""}`;
+}
+
+const valueOf = (value) => (isFigure(value) ? Number(value) : value);
+const placeOf = (chart, row) => {
+  const names = chart.columns.x;
+  const value = names.length > 1 ? names.map((name) => row[name] ?? "").join(" ") : row[names[0]];
+  return value ?? "unknown";
+};
+
+function traces(chart, rows) {
+  const [series] = chart.columns.series ?? [];
+  const groups = series ? [...new Set(rows.map((row) => row[series]))] : [null];
+  const found = [];
+  for (const group of groups) {
+    const mine = series ? rows.filter((row) => row[series] === group) : rows;
+    for (const y of chart.columns.y) {
+      const name = series ? `${group ?? "unknown"}${chart.columns.y.length > 1 ? ` ${words(y)}` : ""}` : words(y);
+      const colour = COLOURS[found.length % COLOURS.length];
+      const common = { name, x: mine.map((row) => placeOf(chart, row)), y: mine.map((row) => valueOf(row[y])) };
+      found.push(chart.kind === "line"
+        ? { ...common, type: "scatter", mode: mine.length > 60 ? "lines" : "lines+markers", line: { color: colour, width: 2.2, shape: "linear" }, marker: { size: 5, color: colour } }
+        : { ...common, type: "bar", marker: { color: colour } });
+    }
+  }
+  return found;
+}
+
+function heat(chart, rows, look) {
+  const [x] = chart.columns.x;
+  const [y] = chart.columns.y;
+  const [value] = chart.columns.value;
+  const xs = [...new Set(rows.map((row) => row[x]))];
+  if (xs.every((each) => isFigure(each))) xs.sort((a, b) => a - b);
+  const ys = [...new Set(rows.map((row) => row[y]))];
+  const cells = new Map(rows.map((row) => [JSON.stringify([row[x], row[y]]), valueOf(row[value])]));
+  const z = ys.map((down) => xs.map((across) => cells.get(JSON.stringify([across, down])) ?? null));
+  return [{
+    type: "heatmap", x: xs.map(String), y: ys.map(String), z, xgap: 2, ygap: 2, colorscale: look.scale, hoverongaps: false,
+    showscale: false,
+    hovertemplate: `${words(x)} %{x}, %{y}: <b>%{z}</b><extra></extra>`,
+  }];
+}
+
+function layout(chart, data, rows, look) {
+  const axis = { gridcolor: look.line, zerolinecolor: look.line, linecolor: look.line, tickfont: { color: look.muted, size: 11 }, automargin: true, fixedrange: false };
+  const dates = chart.kind !== "heat" && rows.length > 0 && /^\d{4}-\d\d-\d\d/.test(String(placeOf(chart, rows[rows.length - 1])));
+  const whole = dates && /^\d{4}-\d\d-\d\d$/.test(String(placeOf(chart, rows[rows.length - 1])));
+  const several = data.length > 1;
+  return {
+    autosize: true,
+    margin: { l: 8, r: 8, t: several || chart.kind === "heat" ? 34 : 10, b: 8 },
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    font: { family: "system-ui, sans-serif", size: 12, color: look.text },
+    colorway: COLOURS,
+    barmode: chart.kind === "stacked" ? "stack" : "group",
+    bargap: 0.25,
+    hovermode: chart.kind === "heat" ? "closest" : "x unified",
+    hoverlabel: { bgcolor: look.surface, bordercolor: look.line, font: { color: look.text } },
+    showlegend: several,
+    annotations: chart.kind === "heat" ? [scale(data[0].z, chart, look)] : [],
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: look.text, size: 12 } },
+    xaxis: { ...axis, showgrid: false, type: chart.kind === "heat" ? "category" : dates ? "date" : "category", ...(whole ? { tickformat: "%-d %b\n%Y" } : {}), ...(chart.kind === "heat" ? { title: { text: words(chart.columns.x[0]), font: { color: look.muted, size: 12 } } } : {}) },
+    yaxis: { ...axis, tickformat: chart.unit === "%" ? ".0%" : undefined, ticksuffix: chart.unit && chart.unit !== "%" ? ` ${chart.unit}` : "", rangemode: "tozero", autorange: chart.kind === "heat" ? "reversed" : true },
+  };
+}
+
+/** What light and dark mean. */
+function scale(z, chart, look) {
+  const known = z.flat().filter((each) => typeof each === "number");
+  const text = `${words(chart.columns.value[0])}: light ${figure(Math.min(...known))}, strong ${figure(Math.max(...known))}`;
+  return { text, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: look.muted } };
+}
+
+/** The theme's colours, as they count now. */
+function colours() {
+  const probe = h("span", { hidden: true });
+  document.body.append(probe);
+  const of = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = { text: of("text"), muted: of("muted"), line: of("line"), surface: of("surface"), scale: [[0, of("raised")], [1, of("accent")]] };
+  probe.remove();
+  return found;
+}
