@@ -149,8 +149,14 @@ class Wiring:
                 from asterism.adapters.aws.log import KinesisLog
 
             made = KinesisLog(uri)
+        elif scheme == "pubsub":
+            with needing(f"the log of stage {self.stage.name}"):
+                from asterism.adapters.gcp.log import PubSubLog
+
+            made = PubSubLog(uri)
         else:
-            made = _outside("log", scheme, f"the log of stage {self.stage.name}", ("sqlite", "kinesis"))(uri)
+            known = ("sqlite", "kinesis", "pubsub")
+            made = _outside("log", scheme, f"the log of stage {self.stage.name}", known)(uri)
         self._lasting.callback(made.close)
         self._log = made
         return made

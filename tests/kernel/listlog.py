@@ -17,6 +17,8 @@ NOW = 1_790_000_000_000_000
 class ListLog:
     """A record's partition is the first letter of its key, `0` where it has none. Positions go up in steps of 10."""
 
+    numbered = True
+
     def __init__(self, *, dedupes: bool = True) -> None:
         self.dedupes = dedupes
         self.streams: dict[str, list[Logged]] = defaultdict(list)

@@ -79,7 +79,8 @@ class Desk:
         """The warehouse's reader of the log."""
         from asterism.run.consume import Writer
 
-        return Writer(self.warehouse, self.streams, self.wiring.log())
+        awaited = {view.stream.name for view in self.project.platform.views if view.after is not None}
+        return Writer(self.warehouse, self.streams, self.wiring.log(), awaited)
 
     def catch_up(self) -> None:
         """Take into the tables what the log has now, and all that transforms and views make of it. Raises LogError."""

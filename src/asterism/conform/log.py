@@ -5,9 +5,9 @@
         exercise(make_log)
 
 `make_log` opens one empty log; called again, the same. It can be pickled: a `functools.partial` of a class, say.
-LOG_EXERCISES are for every log. A log of which a broker says what is remembered, kept or erased, or how large a record
-may be, leaves out DEDUPE_EXERCISES, RETENTION_EXERCISES, ERASING_EXERCISES or LARGE_EXERCISES, and its tests say why.
-Those of conform/log_shared.py belong to them.
+LOG_EXERCISES are for every log. A log of which a broker says what is numbered, remembered, kept or erased, or how large
+a record may be, leaves out POSITION_EXERCISES, DEDUPE_EXERCISES, RETENTION_EXERCISES, ERASING_EXERCISES or
+LARGE_EXERCISES, and its tests say why. Those of conform/log_shared.py belong to them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from asterism.conform.state import HOSTILE
 from asterism.ports.log import Entry, Log, Logged, Offsets
@@ -28,6 +29,7 @@ Exercise = Callable[[MakeLog], None]
 _WEEK = timedelta(days=7)
 _PATIENCE = 60.0
 _MEGABYTE = 1_000_000
+_STREAMS = ("_quarantine", "sns-events", "sns_events", "select", "s" * 63, "s--", 's"; drop table streams; --', "ä'")
 
 
 def records_come_back_as_they_were_appended(make_log: MakeLog) -> None:
@@ -64,14 +66,40 @@ def an_append_stands_when_it_returns(make_log: MakeLog) -> None:
     log.append("s", [Entry("a", "k", b"1")], _WEEK)
     check_same(read_all(other, "s"), [Entry("a", "k", b"1")])
     other.append("s", [Entry("b", "k", b"2")], _WEEK)
-    log.commit("s", "c", log.standing("s").end)
-    before = log.standing("s")
-    assert before == other.standing("s")
     for each in (log, other, log):
         each.close()
     log = make_log()
-    assert log.standing("s") == before
     check_same(read_all(log, "s"), [Entry("a", "k", b"1"), Entry("b", "k", b"2")])
+    log.close()
+
+
+def what_was_read_and_not_committed_comes_again(make_log: MakeLog) -> None:
+    """To the same reader, and to another after it was closed; what was committed does not, in either."""
+    log = make_log()
+    log.append("s", [Entry(f"r{number}", "", b"1") for number in range(6)], _WEEK)
+    found = _some(log, 6)
+    log.commit("s", "c", offsets(found[:3]))
+    log.close()
+    log = make_log()
+    again = _some(log, 3, offsets(found[:3]))
+    assert sorted(each.id for each in again) == sorted(each.id for each in found[3:])
+    log.commit("s", "c", offsets(again))
+    assert log.read("s", "c", offsets(again), 10) == []
+    log.close()
+
+
+def all_see_where_a_stream_stands(make_log: MakeLog) -> None:
+    """Its end and its consumers, after closing and opening too."""
+    log, other = make_log(), make_log()
+    log.append("s", [Entry("a", "k", b"1"), Entry("b", "k", b"22")], _WEEK)
+    log.commit("s", "c", log.standing("s").end)
+    before = log.standing("s")
+    assert before == other.standing("s")
+    assert before.committed["c"] == before.end != {}
+    for each in (log, other):
+        each.close()
+    log = make_log()
+    assert log.standing("s") == before
     log.close()
 
 
@@ -114,11 +142,23 @@ def a_reader_waits_for_the_first_record(make_log: MakeLog) -> None:
 
 
 def bodies_are_read_piece_by_piece(make_log: MakeLog) -> None:
-    """Much of them takes little memory, however much is asked for; a large one comes alone."""
+    """Much of them takes little memory, however much is asked for."""
     log = make_log()
     for number in range(48):
         log.append("s", [Entry(f"r{number}", "k", b"%02d" % number * (_MEGABYTE // 2), given=False)], _WEEK)
-    log.append("s", [Entry("large", "k", b"x" * (12 * _MEGABYTE))], _WEEK)
+    assert _read_bounded(log) == [f"r{number}" for number in range(48)]
+    log.close()
+
+
+def a_large_body_comes_alone(make_log: MakeLog) -> None:
+    """Larger than what else comes at a time."""
+    log = make_log()
+    log.append("s", [Entry("small", "k", b"1"), Entry("large", "k", b"x" * (12 * _MEGABYTE))], _WEEK)
+    assert _read_bounded(log) == ["small", "large"]
+    log.close()
+
+
+def _read_bounded(log: Log) -> list[str]:
     ids: list[str] = []
     after: Offsets = {}
     tracemalloc.start()
@@ -126,38 +166,49 @@ def bodies_are_read_piece_by_piece(make_log: MakeLog) -> None:
         while found := log.read("s", "c", after, 10_000):
             ids += [each.id for each in found]
             after = offsets(found, after)
+            log.commit("s", "c", after)
             assert len(found) == 1 or sum(len(each.body) for each in found) <= 12 * _MEGABYTE
         assert tracemalloc.get_traced_memory()[1] < 40 * _MEGABYTE
     finally:
         tracemalloc.stop()
-    assert ids == [*(f"r{number}" for number in range(48)), "large"]
-    assert log.standing("s").size == 60 * _MEGABYTE
-    log.close()
+    return ids
 
 
 def hostile_texts_are_only_texts(make_log: MakeLog) -> None:
     """Ids, keys and consumers are any text; a name of a stream that a file of a platform may hold stays one too."""
     log = make_log()
-    streams = ("_quarantine", "sns-events", "sns_events", "select", "s" * 63, "s--", 's"; drop table streams; --', "ä'")
     texts = sorted(HOSTILE)
-    for stream in streams:
+    for stream in _STREAMS:
         log.append(stream, [Entry(text, text, stream.encode()) for text in texts], _WEEK)
-    for stream in streams:
+    for stream in _STREAMS:
         found = read_all(log, stream)
         assert sorted(each.id for each in found) == texts
         assert all(each.id == each.key and each.body == stream.encode() for each in found)
-        for text in texts:
-            log.commit(stream, text, offsets(found))
-        assert dict(log.standing(stream).committed) == dict.fromkeys(texts, offsets(found))
+    for text in texts:
+        assert len(read_all(log, "select", consumer=text)) == len(texts)
     log.close()
 
 
-def hostile_ids_are_taken_once(make_log: MakeLog) -> None:
-    """Whatever text they are."""
+def hostile_consumers_have_positions(make_log: MakeLog) -> None:
+    """And hostile ids are remembered."""
+    log = make_log()
+    texts = sorted(HOSTILE)
+    for stream in _STREAMS:
+        log.append(stream, [Entry(text, text, b"1") for text in texts], _WEEK)
+        end = log.standing(stream).end
+        for text in texts:
+            log.commit(stream, text, end)
+        assert dict(log.standing(stream).committed) == dict.fromkeys(texts, end)
+    log.close()
+
+
+def hostile_ids_are_remembered(make_log: MakeLog) -> None:
+    """As any other."""
     log = make_log()
     entries = [Entry(text, text, b"1") for text in sorted(HOSTILE)]
-    assert log.append("s", entries, _WEEK) == [True] * len(entries)
-    assert log.append("s", entries, _WEEK) == [False] * len(entries)
+    for stream in _STREAMS:
+        assert log.append(stream, entries, _WEEK) == [True] * len(entries)
+        assert log.append(stream, entries, _WEEK) == [False] * len(entries)
     log.close()
 
 
@@ -251,15 +302,20 @@ LOG_EXERCISES: tuple[Exercise, ...] = (
     records_come_back_as_they_were_appended,
     what_was_never_appended_is_empty,
     an_append_stands_when_it_returns,
-    each_consumer_has_a_position_that_never_goes_back,
+    what_was_read_and_not_committed_comes_again,
     a_reader_waits_for_the_first_record,
     hostile_texts_are_only_texts,
 )
-LARGE_EXERCISES: tuple[Exercise, ...] = (bodies_are_read_piece_by_piece,)
+LARGE_EXERCISES: tuple[Exercise, ...] = (bodies_are_read_piece_by_piece, a_large_body_comes_alone)
+POSITION_EXERCISES: tuple[Exercise, ...] = (
+    all_see_where_a_stream_stands,
+    each_consumer_has_a_position_that_never_goes_back,
+    hostile_consumers_have_positions,
+)
 DEDUPE_EXERCISES: tuple[Exercise, ...] = (
+    hostile_ids_are_remembered,
     an_id_is_taken_once,
     an_id_is_forgotten_when_its_time_is_over,
-    hostile_ids_are_taken_once,
 )
 RETENTION_EXERCISES: tuple[Exercise, ...] = (only_what_all_have_read_is_dropped,)
 ERASING_EXERCISES: tuple[Exercise, ...] = (what_is_erased_is_gone,)
@@ -270,12 +326,24 @@ def offsets(read: Iterable[Logged], before: Offsets | None = None) -> dict[str, 
     return {**(before or {}), **{each.partition: each.position for each in read}}
 
 
-def read_all(log: Log, stream: str, limit: int = 1_000) -> list[Logged]:
-    """The whole of a stream, page by page."""
+def read_all(log: Log, stream: str, limit: int = 1_000, consumer: str | None = None) -> list[Logged]:
+    """The whole of a stream, page by page, each committed, as a consumer that is new unless it is named."""
+    consumer = uuid4().hex if consumer is None else consumer
     found: list[Logged] = []
-    while page := log.read(stream, "all", offsets(found), limit):
+    while page := log.read(stream, consumer, offsets(found), limit):
         assert len(page) <= limit
         found += page
+        log.commit(stream, consumer, offsets(found))
+    return found
+
+
+def _some(log: Log, count: int, after: Offsets | None = None) -> list[Logged]:
+    """So many records of `s`, none committed. Without keys, none waits for another's commit."""
+    found: list[Logged] = []
+    deadline = time.monotonic() + _PATIENCE
+    while len(found) < count:
+        assert time.monotonic() < deadline
+        found += log.read("s", "c", offsets(found, after), count, wait=1.0)
     return found
 
 

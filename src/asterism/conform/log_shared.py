@@ -28,7 +28,7 @@ def threads_of_one_object_work_side_by_side(make_log: MakeLog) -> None:
             failed.append(error)
 
     def follow(stream: str) -> None:
-        check_same(_until(log, stream, 100), [Entry(f"r{number}", "k", b"1") for number in range(100)])
+        check_same(_until(log, stream, 100, "until"), [Entry(f"r{number}", "k", b"1") for number in range(100)])
 
     tasks: list[Callable[[], object]] = []
     for stream in ("s", "t"):
@@ -49,7 +49,7 @@ def processes_append_and_read_side_by_side(make_log: MakeLog) -> None:
     told: SimpleQueue[list[tuple[str, str]]] = context.SimpleQueue()
     names = ("a", "b")
     processes = [context.Process(target=_produced, args=(make_log, name)) for name in names]
-    processes += [context.Process(target=_followed, args=(make_log, 2 * 150, told)) for _ in range(2)]
+    processes += [context.Process(target=_followed, args=(make_log, 2 * 150, name, told)) for name in names]
     for each in processes:
         each.start()
     first, second = told.get(), told.get()
@@ -86,13 +86,14 @@ LOG_SHARED_EXERCISES: tuple[Exercise, ...] = (
 DEDUPE_SHARED_EXERCISES: tuple[Exercise, ...] = (processes_take_an_id_once,)
 
 
-def _until(log: Log, stream: str, count: int) -> list[Logged]:
+def _until(log: Log, stream: str, count: int, consumer: str) -> list[Logged]:
     """What a consumer sees that reads while others append."""
     found: list[Logged] = []
     deadline = time.monotonic() + _PATIENCE
     while len(found) < count:
         assert time.monotonic() < deadline
-        found += log.read(stream, "until", offsets(found), 50, wait=1.0)
+        found += log.read(stream, consumer, offsets(found), 50, wait=1.0)
+        log.commit(stream, consumer, offsets(found))
     return found
 
 
@@ -107,9 +108,9 @@ def _produced(make_log: MakeLog, name: str) -> None:
     log.close()
 
 
-def _followed(make_log: MakeLog, count: int, told: SimpleQueue[list[tuple[str, str]]]) -> None:
+def _followed(make_log: MakeLog, count: int, name: str, told: SimpleQueue[list[tuple[str, str]]]) -> None:
     log = make_log()
-    told.put([(each.id, each.key) for each in _until(log, "s", count)])
+    told.put([(each.id, each.key) for each in _until(log, "s", count, name)])
     log.close()
 
 

@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 Offsets = Mapping[str, int]
 """How far a stream has been read: the last position of each partition; `{}` is the beginning. JSON values."""
 
+ANEW: Offsets = {"": 0}
+"""The beginning, for a consumer of a log without numbers that had been further: see `Log.numbered`."""
+
 
 class Entry(NamedTuple):
     """A record to be appended."""
@@ -57,6 +60,11 @@ class Log(Protocol):
     dedupes: bool
     """Whether ids are remembered. Of a broker that does not, `append` answers that all are new, and who reads has to
     know an id that came before; of an append that raised, some may stand."""
+    numbered: bool
+    """Whether a position is the record's own, the same for all consumers and processes. Where it is not, it is given
+    when the record is read: `standing` tells no end, no consumer can wait for another's position, `read` brings what
+    follows once `commit` has let go of what came before, `{}` is where the broker holds the consumer to be, and `ANEW`
+    begins again with what is kept."""
 
     def append(self, stream: str, entries: Sequence[Entry], dedupe: timedelta) -> list[bool]:
         """Append in order; return when all of them are on disk. All or nothing: on an error none of them stands.

@@ -48,7 +48,8 @@ STAGE_SETTINGS = (
         "log",
         str,
         "sqlite:///<state>/log.db",
-        "The log of the streams: `sqlite:///file`, `kinesis://prefix?region=…&positions=table`.",
+        "The log of the streams: `sqlite:///file`, `pubsub://project/topic`, "
+        "`kinesis://prefix?region=…&positions=table`.",
     ),
     Setting(
         "views",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
+from asterism.declare.stream import Stream
 from asterism.errors import AsterismError
-from asterism.ports.log import Log, Logged, Offsets
+from asterism.ports.log import Entry, Log, Logged, Offsets
 from asterism.run.commit import Committed, stand
 from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
@@ -16,6 +17,7 @@ from asterism.run.pull import first_contact
 from asterism.run.quarantine import set_aside
 from asterism.run.records import Shape, landed, stored
 from asterism.run.remove import commit_batch
+from asterism.run.seen import handed_on
 from asterism.run.streams import SOURCE, Streams
 from asterism.run.warehouse import Warehouse
 
@@ -42,7 +44,9 @@ class Writer:
     Exact: the position is in the transaction of the data. Dying anywhere, and reading records again, changes nothing.
     """
 
-    def __init__(self, warehouse: Warehouse, streams: Streams, log: Log) -> None:
+    def __init__(self, warehouse: Warehouse, streams: Streams, log: Log, awaited: Collection[str] = ()) -> None:
+        """`awaited`: the streams of views that must not run ahead of the table."""
+        self._awaited = frozenset() if log.numbered else frozenset(awaited)
         self._warehouse = warehouse
         self._streams = streams
         self._log = log
@@ -72,6 +76,7 @@ class Writer:
     def _step(self, position: Position, started: float) -> Written:
         offsets = _offsets(position)
         tables: list[LandedTable] = []
+        handed: dict[Stream, list[Logged]] = {}
         warehouse = self._warehouse
         total, full = 0, False
         for shape in self._streams.shapes.values():
@@ -81,12 +86,17 @@ class Writer:
                 offsets[name] = _beyond(offsets.get(name, {}), records)
                 tables.append(_land(warehouse, self._streams, shape, position, records))
                 total, full = total + len(records), full or len(records) == MOST_RECORDS
+                if name in self._awaited:
+                    handed[shape.stream] = records
             elif not self._prepared:
                 tables.append(_described(shape, 0, None))
         done = Committed()
         if total or not self._prepared:
             done = _commit(warehouse, position, offsets, tables)
             self._prepared = True
+            for stream, records in handed.items():  # before the log lets go of them: dying here hands them on again
+                entries = [Entry(each.id, each.key, each.body) for each in records]
+                self._log.append(handed_on(stream.name), entries, stream.dedupe)
             for name, reached in offsets.items():
                 self._log.commit(name, CONSUMER, reached)
         return Written(total, done, full, perf_counter() - started)

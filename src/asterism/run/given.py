@@ -30,6 +30,7 @@ class GivenLog:
 
     PARTITION = "given"
     dedupes = True
+    numbered = True
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from asterism.declare.view import View
 from asterism.errors import AsterismError, LogError, StateError, ViewError
-from asterism.ports.log import Log, Logged, Offsets
+from asterism.ports.log import ANEW, Log, Logged, Offsets
 from asterism.ports.state import Kept, State
 from asterism.ports.tracer import Tracer
 from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
@@ -20,7 +20,7 @@ from asterism.run.ledger import now
 from asterism.run.lineage import append_made
 from asterism.run.quarantine import Refused, set_aside
 from asterism.run.records import Admitted, Shape, logged
-from asterism.run.seen import Seen
+from asterism.run.seen import NOTE, REDELIVERED, Seen, handed_on
 from asterism.run.trace import SILENT
 
 MOST_RECORDS = 5_000
@@ -87,7 +87,9 @@ class ViewWorker:
         self._name, self._stream = view.name, view.stream.name
         self._log, self._state = log, state
         self._fold = Fold(view, shape)
-        self._seen = None if log.dedupes else Seen(self._name, view.stream.dedupe, state)
+        self._seen = self._seeing(self._name)
+        waits = view.after is not None and not log.numbered
+        self._read_from = handed_on(self._stream) if waits else self._stream
         self._owner = uuid4().hex
         self._epoch = 0
         """That of its claim; 0: it has none that it may trust."""
@@ -98,9 +100,9 @@ class ViewWorker:
     def claim(self) -> None:
         """Become the view's only worker, and begin where its states stand. Raises StateError, LogError."""
         header = self._state.claim(self._name)
-        if self._seen is not None:
-            self._seen.claim()
         self._epoch, self.offsets, self.note = header.epoch, header.offsets, dict(header.note)
+        if self._seen is not None:
+            self._seen.claim(self.note)
         if self.note.get("owner") != self._owner:
             self._put((), self.offsets, {**self.note, "owner": self._owner})
         self._is_settled = True
@@ -140,7 +142,7 @@ class ViewWorker:
             failure, fresh = (fresh[batch.nth], batch.error), fresh[: batch.nth]
             again = frozenset(index for index in again if index < len(fresh))
             batch = self._attempt(fresh, again)
-        self._keep(batch, failure)
+        self._keep(batch, failure, again)
         self._tell()
         if failure is not None:
             self._epoch = 0  # the next step sees what was told to be skipped meanwhile
@@ -182,8 +184,8 @@ class ViewWorker:
 
     def _read(self, wait: float) -> list[Logged]:
         until = time.monotonic() + wait
-        records = self._log.read(self._stream, consumer(self.view.name), self.offsets, MOST_RECORDS, wait)
-        while records and self.view.after is not None:
+        records = self._log.read(self._read_from, consumer(self.view.name), self.offsets, MOST_RECORDS, wait)
+        while records and self.view.after is not None and self._log.numbered:
             written = self._log.standing(self._stream).committed.get(WRITER, {})
             found = [each for each in records if each.position <= written.get(each.partition, -1)]
             if found or time.monotonic() >= until:
@@ -191,7 +193,15 @@ class ViewWorker:
             time.sleep(_GLANCE)
         return records
 
+    def _seeing(self, name: str) -> Seen | None:
+        """What is to know the ids, where the log does not."""
+        dedupe = self.view.stream.dedupe
+        window = dedupe if self._log.numbered else max(dedupe, REDELIVERED)
+        return None if self._log.dedupes else Seen(name, window, self._state)
+
     def _fresh(self, records: Sequence[Logged]) -> list[Logged]:
+        if not self._log.numbered:
+            return [*records]
         reached = dict(self.offsets)
         fresh = []
         for each in records:
@@ -213,7 +223,7 @@ class ViewWorker:
     def _unfolded(self, items: list[Item], records: Sequence[Logged], kept: Mapping[Address, Kept]) -> list[Item]:
         """Those that the states do not hold: a store without transactions may have kept states and no offsets."""
         ahead = {name: each for name, each in kept.items() if each.position > self.offsets.get(each.partition, -1)}
-        if not ahead:
+        if not ahead or not self._log.numbered:
             return items
 
         def is_held(item: Item) -> bool:
@@ -222,7 +232,7 @@ class ViewWorker:
 
         return [each for each in items if not is_held(each)]
 
-    def _keep(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> None:
+    def _keep(self, batch: _Batch, failure: tuple[Logged, Exception] | None, again: frozenset[int]) -> None:
         """Put what a batch made, in one commit. What is set aside or told comes before it: twice is once there."""
         note = self._noted(batch, failure)
         if not batch.records and note == self.note:
@@ -235,7 +245,8 @@ class ViewWorker:
             before, record = batch.kept.get(address), last[address]
             if before is None or before.value != value:
                 changed.append(Kept(address[0], value, record.partition, record.position, address[1]))
-        self._put(changed, {**self.offsets, **{each.partition: each.position for each in batch.records}}, note)
+        new = [each for nth, each in enumerate(batch.records) if nth not in again]
+        self._put(changed, {**self.offsets, **{each.partition: each.position for each in batch.records}}, note, new)
 
     def _noted(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> dict[str, Any]:
         note = {name: value for name, value in self.note.items() if name != "stopped"}
@@ -270,15 +281,21 @@ class ViewWorker:
             made = ((record.id, number, each) for record, many in told for number, each in enumerate(many))
             append_made(self._log, self.view.name, self.view.stream, self.view.into, made)
 
-    def _put(self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any]) -> None:
+    def _put(
+        self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any], records: Sequence[Logged] = ()
+    ) -> None:
         epoch, self._epoch = self._epoch, 0  # after an error nobody knows what stands: claim, and see
+        if self._seen is not None and records:
+            self._seen.keep(records)
+            note[NOTE] = self._seen.note
         self._state.put(self._name, epoch, kept, offsets, note)
         self._epoch, self.offsets, self.note = epoch, offsets, note
 
     def _tell(self) -> None:
         """Tell the log now and then, which frees what was read. The truth is with the states."""
-        if self.offsets != self._told and time.monotonic() >= self._tell_at:
-            self._log.commit(self._stream, consumer(self.view.name), self.offsets)
+        due = time.monotonic() >= self._tell_at or not self._log.numbered  # then the next records wait for this word
+        if self.offsets != self._told and due:
+            self._log.commit(self._read_from, consumer(self.view.name), self.offsets)
             self._told, self._tell_at = self.offsets, time.monotonic() + _TELL_EVERY
 
     def _line(self, error: Exception) -> str:
@@ -321,8 +338,7 @@ class _Shadow(ViewWorker):
     def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
         super().__init__(view, shape, log, state)
         self.name = self._name = f"{view.name}~rebuild"
-        if self._seen is not None:
-            self._seen = Seen(self._name, view.stream.dedupe, state)
+        self._seen = self._seeing(self.name)
         self._live = self._state.watch(view.name, 0, limit=0)[0]
 
     def replay(self, landed: Iterable[bytes]) -> int:
@@ -335,6 +351,8 @@ class _Shadow(ViewWorker):
         for lines in landed:
             records = logged(lines)
             count += sum(self.take(records[at : at + MOST_RECORDS]) for at in range(0, len(records), MOST_RECORDS))
+        if not self._log.numbered:  # the live view's worker reads anew what is kept, and knows what is folded in
+            return count
         end = self._log.standing(self._stream).end
         while found := self.step(0.0):
             count += found
@@ -346,10 +364,10 @@ class _Shadow(ViewWorker):
         """Take the view's place. Its owner stays, and so does what was told to be skipped meanwhile."""
         note = self._state.watch(self.view.name, 0, limit=0)[0].note
         carried = {name: note[name] for name in ("owner", "skip") if name in note}
-        self._put((), self.offsets, {**self.note, **carried})
-        if self._seen is not None:
-            self._seen.replace(self.view.name)
+        self._put((), self.offsets if self._log.numbered else ANEW, {**self.note, **carried})
         self._state.replace(self.view.name, self.name)
+        if self._seen is not None:
+            self._seen.forget(note)
 
     def _tell(self) -> None:
         pass

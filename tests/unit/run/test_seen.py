@@ -133,13 +133,28 @@ def test_a_rebuild_knows_what_came_again_and_the_view_goes_on_with_it(log, state
 def test_ids_are_let_go_of_period_by_period(state):
     seen = Seen("v", timedelta(microseconds=100), state)
 
-    def came(at, position):
-        return Logged("0", position, "a", "k", at, b"1")
+    def came(at, identifier="a"):
+        return Logged("0", 1, identifier, "k", at, b"1")
 
-    assert seen.again([came(250, 1)]) == frozenset()
-    assert seen.again([came(250, 1)]) == frozenset()
-    assert seen.again([came(270, 2), came(340, 3)]) == {0, 1}
-    assert seen.again([came(560, 4)]) == frozenset()
-    assert state.scan("v~ids/2") != []
-    assert seen.again([Logged("0", 5, "b", "k", 460, b"1")]) == frozenset()
-    assert state.scan("v~ids/2") == []
+    def held():
+        return {period: len(state.scan(f"{seen.note['in']}/{period}")) for period in (2, 3, 5)}
+
+    seen.keep([came(250), came(340, "b")])
+    assert seen.again([came(250), came(360), came(370, "c"), came(380, "c")]) == {0, 1, 3}
+    assert held() == {2: 1, 3: 1, 5: 0}
+    seen.keep([came(560, "c")])
+    assert held() == {2: 0, 3: 0, 5: 1}
+    assert seen.again([came(560)]) == frozenset()
+
+
+def test_ids_that_no_note_speaks_of_do_not_count(state):
+    seen = Seen("v", timedelta(hours=1), state)
+    records = [Logged("0", 1, name, "k", 250, b"1") for name in "abc"]
+    seen.keep(records[:1])
+    note = {"seen": seen.note}
+    seen.keep(records[1:])
+    seen.claim(note)
+    assert seen.again(records) == {0}
+    seen.keep(records[2:])
+    seen.claim({"seen": seen.note})
+    assert seen.again(records) == {0, 2}

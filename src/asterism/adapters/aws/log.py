@@ -57,6 +57,7 @@ class KinesisLog:
     """
 
     dedupes = False
+    numbered = True
 
     def __init__(self, uri: str, patience: float = _PATIENCE) -> None:
         """Raises UsageError; whether the streams can be had is seen when they are first asked."""

@@ -31,6 +31,7 @@ class SqliteLog:
     """
 
     dedupes = True
+    numbered = True
 
     def __init__(self, path: Path, name: str = "the log") -> None:
         """Open the file, made where it is not there. Raises LogError."""
