@@ -150,10 +150,16 @@ def expected(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     return {"sensors": sensors, "site": {"all": site}, "afterwards": sensors}
 
 
-@pytest.fixture(params=["sqlite", "pubsub"])
+@pytest.fixture(params=["sqlite", "kinesis", "pubsub"])
 def doors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Doors]:
     if request.param == "sqlite":
         made = Doors(tmp_path, lambda: SqliteLog(tmp_path / "log.db"), lambda: SqliteState(tmp_path / "views.db"))
+    elif request.param == "kinesis":
+        from asterism.adapters.aws.log import KinesisLog
+
+        request.getfixturevalue("aws")
+        uri = f"kinesis://t{uuid4().hex}?positions=t{uuid4().hex}"
+        made = Doors(tmp_path, lambda: KinesisLog(uri), lambda: SqliteState(tmp_path / "views.db"))
     else:
         from asterism.adapters.gcp.log import PubSubLog
         from asterism.adapters.gcp.state import BigtableState
