@@ -19,16 +19,17 @@ Change = Literal["make", "change", "replace", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """By address. What is not named is to be made."""
+    """By address; what is not named is `otherwise`."""
 
     against: str
     """What the design was compared with."""
     standing: Mapping[str, Change] = field(default_factory=dict)
     destroyed: tuple[str, ...] = ()
+    otherwise: Change = "make"
 
     def of(self, address: str) -> Change:
         """What happens to a resource."""
-        return self.standing.get(address, "make")
+        return self.standing.get(address, self.otherwise)
 
 
 def with_folder(design: Design, folder: Path) -> Changes:
@@ -48,9 +49,10 @@ def with_folder(design: Design, folder: Path) -> Changes:
     wanted = document(design)["resource"]
     standing: dict[str, Change] = {}
     for each in design.resources:
-        if not each.data and each.address in there:
+        if not each.data:
             same = applied.get(each.kind, {}).get(each.name) == wanted[each.kind][each.name]
-            standing[each.address] = "keep" if same else "change"
+            if each.address in there or (same and "for_each" in each.arguments):  # of a list, which may be empty
+                standing[each.address] = "keep" if same else "change"
     ours = {each.address for each in design.resources}
     return Changes(f"the state in {folder}", standing, tuple(sorted(there - ours)))
 
@@ -67,9 +69,11 @@ def with_terraform(shown: Mapping[str, Any]) -> Changes:
             standing[address] = "replace"
         elif "update" in actions:
             standing[address] = "change"
+        elif actions == {"create"}:
+            standing[address] = "make"
         elif actions == {"no-op"}:
             standing.setdefault(address, "keep")
-    return Changes("the cloud, by Terraform", standing, tuple(sorted(destroyed)))
+    return Changes("the cloud, by Terraform", standing, tuple(sorted(destroyed)), "keep")
 
 
 def _read(file: Path) -> dict[str, Any] | None:

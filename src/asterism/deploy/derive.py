@@ -17,6 +17,7 @@ from asterism.deploy.graph import (
     Graph,
     Log,
     Objects,
+    Reader,
     Records,
     Secret,
     Start,
@@ -34,6 +35,8 @@ WRITER = "warehouse"
 """The consumer's name of the warehouse's writer."""
 SHORTEST = timedelta(minutes=1)
 """A cloud's clock has no smaller unit."""
+TOKENS = "ASTERISM_TOKENS"
+"""The secret that says who may do what over HTTP: the content of a stage's tokens.json, in which only hashes stand."""
 UPKEEP_EVERY = timedelta(hours=1)
 WATCH_EVERY = timedelta(minutes=5)
 _GIVEN = re.compile(
@@ -177,7 +180,8 @@ class _Functions:
             uses.append(Use("views", "read"))
         served = "streams, views and queries" if self.platform.views else "streams and queries"
         purpose = f"serves {served if self.platform.streams else 'queries'} over HTTP"
-        return Function("http", purpose, self.places.of("Platform("), (Door(),), (*uses, *self.warehouse))
+        uses += [*self.warehouse, Use("secret", "read", TOKENS)]
+        return Function("http", purpose, self.places.of("Platform("), (Door(),), tuple(uses))
 
     def writer(self) -> Function:
         """The one that writes the warehouse. A second one at the same time would only wait for the first."""
@@ -194,9 +198,16 @@ class _Functions:
         for each in self.project.publications:
             starts.append(Clock("publish", each.name, self.places.of("platform.publish"), every=SHORTEST))
             uses += _asking(each)
+        if self.platform.triggers:
+            uses += _asking((self.stage.mail, self.platform.reports))
+        if self.platform.views and any(stream.keep for stream in self.platform.streams):
+            uses.append(Use("views", "write"))  # what is erased is folded out of them
+        readers = [Reader(name, WRITER) for name in self.streams()]
+        readers += [Reader(each.stream.name, f"trigger:{each.field}") for each in self.platform.triggers]
         starts.append(Clock("upkeep", "", self.places.of("Platform("), every=UPKEEP_EVERY))
         purpose = "takes what comes into the warehouse, and makes its models"
-        return Function("writer", purpose, self.places.of("Platform("), tuple(starts), _once(uses), alone=True)
+        place = self.places.of("Platform(")
+        return Function("writer", purpose, place, tuple(starts), _once(uses), alone=True, readers=tuple(readers))
 
     def pulls(self, pull: Pull) -> Iterator[Start]:
         """By the clock, and where it is told of objects, as they appear; the clock then finds what was not told."""
@@ -218,8 +229,8 @@ class _Functions:
             )
             purpose = f"makes records of {each.into.name} from those of {each.stream.name}"
             start = Records(each.stream.name, f"transform-{each.name}")
-            name = _plain(f"transform-{each.name}")
-            yield Function(name, purpose, self.places.of(f"def {each.name}("), (start,), uses)
+            place, readers = self.places.of(f"def {each.name}("), (Reader(each.stream.name, f"transform:{each.name}"),)
+            yield Function(_plain(start.consumer), purpose, place, (start,), uses, readers=readers)
 
     def views(self) -> Iterator[Function]:
         for each in self.platform.views:
@@ -230,8 +241,8 @@ class _Functions:
                 uses += self.warehouse
             purpose = f"keeps the live view {each.name} of {each.stream.name}"
             start = Records(each.stream.name, f"view-{each.name}")
-            name = _plain(f"view-{each.name}")
-            yield Function(name, purpose, self.places.of(f"def {each.name}("), (start,), tuple(uses))
+            place, readers = self.places.of(f"def {each.name}("), (Reader(each.stream.name, f"view:{each.name}"),)
+            yield Function(_plain(start.consumer), purpose, place, (start,), tuple(uses), readers=readers)
 
     def reports(self) -> Function:
         starts = tuple(
@@ -244,7 +255,8 @@ class _Functions:
         """Freshness, failures and quarantine are looked at, and people told. Its own errors are the cloud's alarms."""
         place = self.places.settings().get("alerts", self.places.of("Platform("))
         start = Clock("watch", "", place, every=WATCH_EVERY)
-        uses = (Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.alerts)))
+        uses = [Use("log", "read", name) for name in self.streams()]
+        uses += [Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.alerts))]
         purpose = "looks for stale models, failures and quarantine, and tells of them"
         return Function("watch", purpose, place, (start,), _once(uses), alone=True)
 
@@ -266,8 +278,9 @@ def _logs(project: Project, places: _Places) -> Iterator[Log]:
 def _secrets(project: Project, places: _Places) -> Iterator[Secret]:
     platform = project.platform
     parts = (project.stage, platform.pulls, platform.endpoints, platform.reports, platform.publications)
-    for name in sorted(secrets_in(tuple(parts))):
-        yield Secret(name, places.secret(name))
+    names = secrets_in(tuple(parts)) | ({TOKENS} if platform.streams or project.queries else set())
+    for name in sorted(names):
+        yield Secret(name, places.settings()["deploy"] if name == TOKENS else places.secret(name))
 
 
 def _asking(declared: Any) -> tuple[Use, ...]:

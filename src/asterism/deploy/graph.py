@@ -29,7 +29,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Records of a stream start it, as the consumer of that name."""
+    """Records of a stream start it, as the consumer of that name: `warehouse`, `view-NAME`, `transform-NAME`."""
 
     stream: str
     consumer: str
@@ -59,6 +59,14 @@ Start = Door | Records | Clock | Objects
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """A consumer of a stream, by the name that the log knows it by."""
+
+    stream: str
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A piece of the platform that runs by itself."""
 
@@ -70,6 +78,8 @@ class Function:
     uses: tuple[Use, ...]
     alone: bool = False
     """Whether one of it runs at a time, at most."""
+    readers: tuple[Reader, ...] = ()
+    """As whom it reads the log."""
 
     def uses_of(self, thing: Thing) -> tuple[Use, ...]:
         """Its uses of one thing."""

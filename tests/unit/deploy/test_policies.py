@@ -75,9 +75,9 @@ def test_no_account_has_a_role_on_the_whole_project_but_those_that_know_no_narro
 def test_a_function_reads_the_secrets_that_it_needs_and_is_told_which_it_may_not():
     _, graph = graph_of(EXAMPLES / "jupiter", "aws", {})
     may = {each.name: {use.name for use in each.uses_of("secret")} for each in graph.functions}
-    assert may["http"] == {"WAREHOUSE_URL"}
+    assert may["http"] == {"WAREHOUSE_URL", "ASTERISM_TOKENS"}
     assert may["report"] == {"WAREHOUSE_URL", "MAIL_URL"}
-    assert may["writer"] == {"WAREHOUSE_URL", "AMPLITUDE_KEY", "AMPLITUDE_SECRET"}
+    assert may["writer"] == {"WAREHOUSE_URL", "AMPLITUDE_KEY", "AMPLITUDE_SECRET", "MAIL_URL"}  # its triggers send reports
     assert may["view-fraud"] == set()
     functions = {each.name: each for each in graph.functions}
     assert set(graph.sealed(functions["http"])) == {"AMPLITUDE_KEY", "AMPLITUDE_SECRET", "MAIL_URL"}

@@ -69,6 +69,7 @@ def environment(setting: Setting, declared: Function) -> dict[str, str]:
         "ASTERISM_PROJECT": "/var/task/platform",
         "ASTERISM_STAGE": graph.stage,
         "ASTERISM_FUNCTION": declared.name,
+        "ASTERISM_SECRETS": f"awssecrets://{setting.target.name}",
     }
     consumers = {start.consumer for start in declared.starts if isinstance(start, Records)}
     if consumers:

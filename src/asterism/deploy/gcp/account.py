@@ -10,7 +10,7 @@ from asterism.deploy.gcp.bigtable import INSTANCE, VIEWS
 from asterism.deploy.gcp.dataset import datasets_of
 from asterism.deploy.gcp.setting import PROJECT, Place, Setting, account_of, bucket_ref, reference
 from asterism.deploy.gcp.topic import subscription_label
-from asterism.deploy.graph import Function, Records
+from asterism.deploy.graph import Function
 from asterism.deploy.resource import Grant, Resource, label
 
 LONGEST = 30
@@ -61,12 +61,16 @@ def _logs(function: Function) -> Iterator[Resource]:
             topic = {"topic": reference("google_pubsub_topic", label(use.name), "name")}
             kind, role = "google_pubsub_topic_iam_member", "roles/pubsub.publisher"
             yield _member(function, kind, use.name, topic, role, f"appends to {use.name}")
-    for start in function.starts:
-        if isinstance(start, Records) and function.alone:
-            own = subscription_label(function, start.stream)
-            subscription = {"subscription": reference("google_pubsub_subscription", own, "name")}
-            kind, role = "google_pubsub_subscription_iam_member", "roles/pubsub.subscriber"
-            yield _member(function, kind, start.stream, subscription, role, f"reads {start.stream}")
+    for reader in function.readers:
+        own = subscription_label(function, reader)
+        subscription = {"subscription": reference("google_pubsub_subscription", own, "name")}
+        kind, role = "google_pubsub_subscription_iam_member", "roles/pubsub.subscriber"
+        yield _member(function, kind, own, subscription, role, f"reads {reader.stream}")
+    for use in function.uses_of("log"):
+        if use.access == "read":
+            topic = {"topic": reference("google_pubsub_topic", label(use.name), "name")}
+            kind, role = "google_pubsub_topic_iam_member", "roles/pubsub.viewer"
+            yield _member(function, kind, f"{use.name}_view", topic, role, f"looks who reads {use.name}")
 
 
 def _views(function: Function) -> Iterator[Resource]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from asterism.deploy.gcp.setting import ALARMS, Setting, reference
 from asterism.deploy.gcp.topic import DEAD, subscription_label
-from asterism.deploy.graph import Records
 from asterism.deploy.resource import Resource, label
 
 BEHIND = 300
@@ -35,14 +34,13 @@ def alarms(setting: Setting) -> Iterator[Resource]:
         )
         text = f"{function.name} fails"
         yield _policy(setting, label(function.name, "errors"), text, chosen, "ALIGN_DELTA", 0, function.place)
-        for start in function.starts:
-            if isinstance(start, Records):
-                own = reference("google_pubsub_subscription", subscription_label(function, start.stream), "name")
-                chosen = f'resource.type="pubsub_subscription" AND resource.labels.subscription_id="{own}"'
-                text = f"the oldest record of {start.stream} that {function.name} has not taken waits for five minutes"
-                name = label(function.name, start.stream, "behind")
-                metric = f'{chosen} AND metric.type="{_OLDEST}"'
-                yield _policy(setting, name, text, metric, "ALIGN_MAX", BEHIND, function.place)
+        for reader in function.readers:
+            own = reference("google_pubsub_subscription", subscription_label(function, reader), "name")
+            chosen = f'resource.type="pubsub_subscription" AND resource.labels.subscription_id="{own}"'
+            text = f"the oldest record of {reader.stream} waits for {reader.consumer} for five minutes"
+            name = label(subscription_label(function, reader), "behind")
+            metric = f'{chosen} AND metric.type="{_OLDEST}"'
+            yield _policy(setting, name, text, metric, "ALIGN_MAX", BEHIND, function.place)
     if graph.logs:
         own = reference("google_pubsub_subscription", DEAD, "name")
         chosen = f'resource.type="pubsub_subscription" AND resource.labels.subscription_id="{own}"'

@@ -80,6 +80,7 @@ def environment(setting: Setting, declared: Function) -> dict[str, str]:
         "ASTERISM_PROJECT": "/workspace/project",
         "ASTERISM_STAGE": graph.stage,
         "ASTERISM_FUNCTION": declared.name,
+        "ASTERISM_SECRETS": f"gcpsecrets://{PROJECT.ref}/{setting.target.name}",
         "GOOGLE_CLOUD_PROJECT": PROJECT.ref,
     }
     consumers = {start.consumer for start in declared.starts if isinstance(start, Records)}

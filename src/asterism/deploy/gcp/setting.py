@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from asterism.declare.deployment import Deployment
 from asterism.deploy.graph import Clock, Function, Graph, Records
@@ -45,7 +45,7 @@ class Setting:
     def clocks(self, function: Function) -> Iterator[Clock]:
         """What is done by the clock. The warehouse's writer takes what waits in its subscriptions, many at once."""
         if function.alone and any(isinstance(start, Records) for start in function.starts):
-            yield Clock("write", "", function.place, cron="* * * * *")
+            yield Clock("consume", "", function.place, cron="* * * * *")
         yield from (start for start in function.starts if isinstance(start, Clock))
 
 
@@ -62,6 +62,12 @@ class Place:
         parts = urlsplit(url)
         prefix = parts.path.strip("/")
         return cls(parts.netloc, f"{prefix}/" if prefix else "")
+
+
+def topic_name(graph: Graph, stream: str) -> str:
+    """What a stream is called at Pub/Sub: behind the topic that the log's URI names."""
+    prefix = urlsplit(graph.stores.log).path.strip("/")
+    return f"{prefix}.{quote(stream, safe='')}"
 
 
 def reference(kind: str, name: str, attribute: str) -> str:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from asterism.deploy.gcp.function import oidc
-from asterism.deploy.gcp.setting import Setting, reference, uri_of
-from asterism.deploy.graph import Function, Records
+from asterism.deploy.gcp.setting import Setting, reference, topic_name, uri_of
+from asterism.deploy.graph import Function, Reader, Records
 from asterism.deploy.resource import Resource, label
 
 DEAD = "dead_letters"
 ATTEMPTS = 100
 """Deliveries until a message counts as dead: at the longest pause between them, most of a day."""
+LEASE = 60
+"""Seconds for which a message is a reader's, unless it asks for more: what the adapter reckons with."""
 LEAST, MOST = timedelta(minutes=10), timedelta(days=31)
 """For how long a topic keeps messages."""
 AGENT = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 """Pub/Sub itself, which forwards dead letters."""
 
 
-def subscription_label(function: Function, stream: str) -> str:
-    """The label of a function's subscription."""
-    return label(function.name, stream)
+def subscription_label(function: Function, reader: Reader) -> str:
+    """The label of a reader's subscription."""
+    kind, _, _ = reader.consumer.partition(":")
+    return label(function.name, reader.stream, *(["trigger"] if kind == "trigger" else []))
 
 
 def topics(setting: Setting) -> Iterator[Resource]:
@@ -37,7 +41,7 @@ def topics(setting: Setting) -> Iterator[Resource]:
             "google_pubsub_topic",
             label(log.name),
             {
-                "name": setting.name(log.name),
+                "name": topic_name(graph, log.name),
                 "message_retention_duration": f"{int(kept.total_seconds())}s",
                 "message_storage_policy": [{"allowed_persistence_regions": ["${var.region}"]}],
                 "depends_on": ["google_project_service.pubsub"],
@@ -48,9 +52,10 @@ def topics(setting: Setting) -> Iterator[Resource]:
         )
     yield from dead_letters(setting)
     for function in graph.functions:
-        for start in function.starts:
-            if isinstance(start, Records):
-                yield from subscription(setting, function, start)
+        for reader in function.readers:
+            yield from subscription(setting, function, reader)
+        if not function.alone:
+            yield from (wake(setting, function, s) for s in function.starts if isinstance(s, Records))
 
 
 def dead_letters(setting: Setting) -> Iterator[Resource]:
@@ -85,13 +90,13 @@ def dead_letters(setting: Setting) -> Iterator[Resource]:
     )
 
 
-def subscription(setting: Setting, function: Function, start: Records) -> Iterator[Resource]:
-    """The warehouse's writer pulls, many at once; others are pushed to, in the order of keys."""
-    name = subscription_label(function, start.stream)
+def subscription(setting: Setting, function: Function, reader: Reader) -> Iterator[Resource]:
+    """What a reader of the log reads from, many messages at once; it acknowledges after its commit."""
+    name = subscription_label(function, reader)
     arguments: dict[str, Any] = {
-        "name": setting.name(start.stream, start.consumer),
-        "topic": reference("google_pubsub_topic", label(start.stream), "id"),
-        "ack_deadline_seconds": 600,
+        "name": f"{topic_name(setting.graph, reader.stream)}.{quote(reader.consumer, safe='')}",
+        "topic": reference("google_pubsub_topic", label(reader.stream), "id"),
+        "ack_deadline_seconds": LEASE,
         "message_retention_duration": "604800s",
         "enable_message_ordering": True,
         "expiration_policy": [{"ttl": ""}],
@@ -103,20 +108,35 @@ def subscription(setting: Setting, function: Function, start: Records) -> Iterat
             }
         ],
     }
-    if not function.alone:
-        arguments["push_config"] = [{"push_endpoint": uri_of(function), "oidc_token": oidc(function)}]
-    made = Resource(
-        "google_pubsub_subscription",
-        name,
-        arguments,
-        f"records of {start.stream} for {function.name}",
-        function.place,
-    )
+    purpose = f"records of {reader.stream} for {reader.consumer}"
+    made = Resource("google_pubsub_subscription", name, arguments, purpose, function.place, keeps=True)
     yield made
     yield Resource(
         "google_pubsub_subscription_iam_member",
         label(name, "dead"),
         {"subscription": made.ref("name"), "role": "roles/pubsub.subscriber", "member": AGENT},
         "Pub/Sub may take dead letters from it",
+        function.place,
+    )
+
+
+def wake(setting: Setting, function: Function, start: Records) -> Resource:
+    """Each message calls the function, which then reads on by itself. A call that is lost costs no record.
+
+    The warehouse's writer is called by the clock instead: it takes many records at once.
+    """
+    return Resource(
+        "google_pubsub_subscription",
+        label("wake", function.name, start.stream),
+        {
+            "name": setting.name("wake", function.name, start.stream),
+            "topic": reference("google_pubsub_topic", label(start.stream), "id"),
+            "ack_deadline_seconds": 600,
+            "message_retention_duration": "600s",
+            "expiration_policy": [{"ttl": ""}],
+            "retry_policy": [{"minimum_backoff": "1s", "maximum_backoff": "600s"}],
+            "push_config": [{"push_endpoint": uri_of(function), "oidc_token": oidc(function)}],
+        },
+        f"records of {start.stream} start {function.name}",
         function.place,
     )

@@ -1,0 +1,57 @@
+"""Terraform on this machine: the provider of AWS from a folder of providers, its calls to MiniStack."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+SERVICES = (
+    "apigatewayv2", "cloudwatch", "dynamodb", "ec2", "events", "firehose", "glue", "iam", "kinesis", "lambda", "logs",
+    "rds", "s3", "secretsmanager", "sns", "sqs", "sts",
+)  # fmt: skip
+_PROVIDER = "registry.terraform.io/hashicorp/aws"
+_FOLDERS = (
+    "/opt/tf-plugins",
+    "/usr/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "~/.terraform.d/plugins",
+)
+
+
+def mirror() -> Path:
+    """The folder of providers. Skips where Terraform or the provider is missing."""
+    if shutil.which("terraform") is None:
+        pytest.skip("no terraform on the PATH")
+    named = os.environ.get("TERRAFORM_MIRROR")
+    folders = [Path(named)] if named else [Path(each).expanduser() for each in _FOLDERS]
+    found = next((each for each in folders if (each / _PROVIDER).is_dir()), None)
+    if found is None:
+        pytest.skip("no folder with Terraform's provider of AWS: name it in TERRAFORM_MIRROR")
+    return found
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """The environment in which Terraform takes providers from the mirror."""
+    file = folder / "terraform.rc"
+    file.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n  }}\n}}\n')
+    return {"TF_CLI_CONFIG_FILE": str(file)}
+
+
+def point_at(folder: Path, url: str) -> None:
+    """Have the provider call `url`: Terraform merges this file into what is written beside it."""
+    provider = {
+        "region": "${var.region}",
+        "access_key": "test",
+        "secret_key": "test",
+        "s3_use_path_style": True,
+        "skip_credentials_validation": True,
+        "skip_metadata_api_check": True,
+        "max_retries": 2,
+        "endpoints": [dict.fromkeys(SERVICES, url)],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "override.tf.json").write_text(json.dumps({"provider": {"aws": [provider]}}))
