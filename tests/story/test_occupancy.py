@@ -244,6 +244,21 @@ def test_a_calculation_that_fails_harms_neither_the_events_nor_the_others(tmp_pa
         failed = house.until(lambda: [each for each in house.told("failed") if each["task"] == "view broken"])
         assert "door-13 was never installed" in failed[0]["fact"]
         house.until(lambda: len(house.aside()) == 5)
+        told = house.json("status")
+        states = {each["view"]: (each["state"], each["stopped_at"]) for each in told["views"]}
+        assert states == dict.fromkeys(("occupancy", "site", "hourly"), ("running", "")) | {
+            "broken": ("stopped", "poison")
+        }
+        stream = next(each for each in told["streams"] if each["stream"] == "accesses")
+        assert (stream["records"], sum(stream["end"].values())) == (5, 5)
+        behind = {each["consumer"]: each["behind"] for each in stream["readers"]}
+        assert (behind["view:occupancy"], behind["view:broken"], behind["warehouse"]) == (0, 3, 0)
+        late = next(each["seconds"] for each in stream["readers"] if each["consumer"] == "view:broken")
+        assert late > 0
+        assert sum(each["count"] for each in told["quarantine"] if each["stream"] == "accesses") == 5
+        shown = house("status")
+        assert "view:broken" in shown
+        assert "stopped" in shown
         # Passing over the one record lets it go on to the next of that kind; mending the function does for all.
         house("view", "skip", "broken", "poison")
         house.until(lambda: house.view("broken")["all"]["currentOccupancy"] == 3)

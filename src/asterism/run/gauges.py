@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from asterism.declare.platform import Platform
 from asterism.ports.log import Log
 from asterism.ports.meter import Measure
-from asterism.run.consume import CONSUMER
 from asterism.run.incidents import Incident
-from asterism.run.quarantine import STREAM
+from asterism.run.queues import queues
 from asterism.run.status import PublicationStatus
-from asterism.run.view import consumer
 
 
 def fresh(as_of: Mapping[str, datetime], read: Mapping[str, datetime], at: datetime) -> Iterator[Measure]:
@@ -27,17 +25,11 @@ def fresh(as_of: Mapping[str, datetime], read: Mapping[str, datetime], at: datet
 
 def queued(platform: Platform, log: Log) -> Iterator[Measure]:
     """How far behind each consumer of each stream is, in records and seconds. Raises LogError."""
-    consumers = {(each.name, CONSUMER) for each in (*platform.streams, STREAM)}
-    consumers |= {(each.stream.name, consumer(each.name)) for each in platform.views}
-    consumers |= {(each.stream.name, f"transform:{each.name}") for each in platform.transforms}
-    for stream, name in sorted(consumers):
-        standing, labels = log.standing(stream), {"stream": stream, "consumer": name}
-        reached = standing.committed.get(name, {})
-        depth = sum(max(0, last - reached.get(part, 0)) for part, last in standing.end.items())
-        yield Measure("asterism_queue_records", "Records that a consumer has not read yet.", labels, depth)
-        first = log.read(stream, name, reached, 1) if depth else []
-        waited = datetime.now(UTC).timestamp() - first[0].at / 1e6 if first else 0.0
-        yield Measure("asterism_lag_seconds", "How long a consumer's next record has waited.", labels, max(0.0, waited))
+    for stream in queues(platform, log):
+        for each in stream.readers:
+            labels = {"stream": each.stream, "consumer": each.consumer}
+            yield Measure("asterism_queue_records", "Records that a consumer has not read yet.", labels, each.behind)
+            yield Measure("asterism_lag_seconds", "How long a consumer's next record has waited.", labels, each.seconds)
 
 
 def published(publications: Iterable[PublicationStatus]) -> Iterator[Measure]:

@@ -14,6 +14,11 @@ EVERYTHING = ""
 _MOST = 1000
 
 
+def consumer(trigger: Trigger) -> str:
+    """The name under which a trigger reads the log."""
+    return f"trigger:{trigger.field}"
+
+
 def called(triggers: Sequence[Trigger], log: Log) -> list[str]:
     """The schedules that records have called for since the last time, `EVERYTHING` for all. Raises LogError.
 
@@ -21,9 +26,9 @@ def called(triggers: Sequence[Trigger], log: Log) -> list[str]:
     """
     names: list[str] = []
     for trigger in triggers:
-        stream, consumer = trigger.stream.name, f"trigger:{trigger.field}"
-        committed = log.standing(stream).committed.get(consumer, {})
-        records = log.read(stream, consumer, committed, _MOST)
+        stream, reader = trigger.stream.name, consumer(trigger)
+        committed = log.standing(stream).committed.get(reader, {})
+        records = log.read(stream, reader, committed, _MOST)
         shape = Shape(trigger.stream)
         for record in records:
             try:
@@ -31,5 +36,5 @@ def called(triggers: Sequence[Trigger], log: Log) -> list[str]:
             except RecordError:
                 continue  # its table sets it aside
         if records:
-            log.commit(stream, consumer, {**committed, **{each.partition: each.position for each in records}})
+            log.commit(stream, reader, {**committed, **{each.partition: each.position for each in records}})
     return list(dict.fromkeys(names))

@@ -68,18 +68,14 @@ def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> Any:
 
 def upkeep(desk: Desk) -> None:
     """Let go of what is past its time: in the log what all have read, and everywhere what is not to be kept."""
-    from asterism.run.consume import CONSUMER
     from asterism.run.ledger import now
+    from asterism.run.queues import consumers
     from asterism.run.streams import with_own
-    from asterism.run.view import consumer
 
     platform, log = desk.project.platform, desk.wiring.log()
     for stream in with_own(platform.streams):
-        readers = [CONSUMER, *(consumer(view.name) for view in platform.views if view.stream.name == stream.name)]
-        readers += [f"transform:{each.name}" for each in platform.transforms if each.stream.name == stream.name]
-        readers += [f"trigger:{each.field}" for each in platform.triggers if each.stream.name == stream.name]
         kept = min(stream.retention, stream.keep or stream.retention)
-        log.trim(stream.name, readers, now() - kept)
+        log.trim(stream.name, consumers(platform, stream.name), now() - kept)
     if any(stream.keep for stream in platform.streams):
         rebuild_views(desk, _eraser(desk, lambda *_: None).expired().records)
 

@@ -26,7 +26,8 @@ def status(
 ) -> None:
     """Show how fresh everything is, and what failed.
 
-    How far each source has been read, when each model moved last, and the latest failures. Times are UTC.
+    How far each source has been read, when each model moved last, how far the readers of each stream are behind, what
+    views stand still, what lies in quarantine, and the latest failures. Times are UTC.
     """
     chosen = common(context, project, stage, as_json, debug)
     result = perform(chosen, "status", work, {})
@@ -51,13 +52,36 @@ def status(
     for each in result["publications"]:
         if each["error"]:
             show.remark(f"failing since {each['since']}: publication {each['publication']}: {each['error']}")
+    _show_streams(result)
     for run in result["runs"]:
         if run["status"] != "ok":
             show.remark(f"{run['status']} at {run['started_at']}: {run['verb']} {run['step']}: {run['error']}")
 
 
+def _show_streams(result: Mapping[str, Any]) -> None:
+    """What the log, the live views and the quarantine tell."""
+    if not result["streams"]:
+        return
+    rows = [
+        [s["stream"], s["records"], sum(s["end"].values()), r["consumer"], sum(r["position"].values()), r["behind"],
+         r["seconds"]]
+        for s in result["streams"] for r in s["readers"]
+    ]  # fmt: skip
+    head = ["stream", "records kept", "end", "reader", "position", "records behind", "seconds behind"]
+    show.table(head, rows, numeric=frozenset({1, 2, 4, 5, 6}))
+    if result["views"]:
+        rows = [[v["view"], v["stream"], v["state"], v["skipped"], v["late"]] for v in result["views"]]
+        show.table(["view", "stream", "state", "skipped", "set aside as late"], rows, numeric=frozenset({3, 4}))
+    if result["quarantine"]:
+        rows = [[q["stream"], q["count"], q["reason"]] for q in result["quarantine"]]
+        show.table(["in quarantine of", "records", "reason"], rows, numeric=frozenset({1}))
+    for view in result["views"]:
+        if view["error"]:
+            show.remark(f"stopped since {view['since']}: view {view['view']} at {view['stopped_at']}: {view['error']}")
+
+
 def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> Any:
-    """Everything that the ledger knows."""
+    """Everything that ledger, log and states know."""
     from dataclasses import asdict
 
     from asterism.run.status import status as read
@@ -65,4 +89,22 @@ def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> Any:
 
     publications = tuple(each.name for each in desk.project.publications)
     found = read(desk.warehouse, tuple(pull.into for pull in desk.project.pulls), publications)
-    return {"platform": desk.project.name, "stage": desk.project.stage.name, **as_json(asdict(found))}
+    return {
+        "platform": desk.project.name, "stage": desk.project.stage.name, **as_json(asdict(found)),
+        **as_json(_streams(desk)),
+    }  # fmt: skip
+
+
+def _streams(desk: Desk) -> dict[str, list[Any]]:
+    from dataclasses import asdict
+
+    from asterism.run.queues import aside, queues, views
+
+    if not desk.project.takes_records:
+        return {"streams": [], "views": [], "quarantine": []}
+    platform, log, states = desk.project.platform, desk.wiring.log(), desk.wiring.states()
+    return {
+        "streams": [asdict(each) for each in queues(platform, log, states)],
+        "views": [asdict(each) for each in views(platform, states)],
+        "quarantine": [asdict(each) for each in aside(desk.warehouse)],
+    }
