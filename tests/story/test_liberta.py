@@ -178,6 +178,13 @@ def test_keys_are_the_same_in_every_load_and_every_table(loaded, empty):
     assert loaded.one("select count(*) from f_revenue anti join d_session using (surr_session_id)") == 0
 
 
+def test_no_two_users_and_no_two_sessions_share_a_key(loaded):
+    for table, key in (("d_user", "surr_user_id"), ("d_session", "surr_session_id")):
+        natural = "user_id" if table == "d_user" else "session_id"
+        (told,) = loaded.ask(f"select count(distinct {natural}) as things, count(distinct {key}) as keys from {table}")
+        assert told["things"] == told["keys"] > 100
+
+
 def test_the_stars_agree_with_the_files_and_with_what_was_landed(loaded):
     loaded("verify")
     before = loaded.ask("select * from d_user order by user_id")

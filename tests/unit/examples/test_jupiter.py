@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from conftest import Database
+from unit.examples.pushed import pushed
 
 from asterism.adapters.amplitude.events import tables as amplitude_tables
 from asterism.adapters.duckdb.engine import DuckDBEngine
@@ -94,6 +95,19 @@ def test_a_wrong_word_in_any_case_is_noticed(project: Project, tmp_path: Path) -
     with ExitStack() as stack:
         (found,) = attempt(replace(case, expect=wrong), Benches(project, tmp_path, DuckDBEngine, stack), MOMENT)
     assert len(found.missing) == len(found.unexpected) == 1
+
+
+@pytest.mark.parametrize("field", ["savedAmount", "accountId"])
+def test_a_message_that_is_code_is_never_run(field: str, tmp_path: Path) -> None:
+    code = f"__import__('pathlib').Path({str(tmp_path / 'ran')!r}).touch()"
+    context = {"accountId": "a-1", "savedAmount": "1::WHOLE_CENT::ZAR"} | {field: code}
+    event = {"userId": code, "eventType": "SAVING_PAYMENT_SUCCESSFUL", "timestamp": 0, "context": context}
+    with pushed("jupiter", tmp_path, DuckDBEngine) as bank:
+        bank.send("sns-events", event)
+        stored = bank.ask("select count(*) as n from sns_events where \"userId\" like '__import__%'")
+        assert stored == [{"n": 1}]
+        assert len(bank.aside()) == (field == "savedAmount")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture
