@@ -27,8 +27,8 @@ def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables.values():
         own, _, name = table.name.rpartition(".")
-        named = schema.setdefault(own or _OWN, {})
-        named[name] = {column.name: column.type or "VARCHAR" for column in table.columns}
+        named = schema.setdefault(_quoted(own or _OWN), {})
+        named[_quoted(name)] = {_quoted(column.name): column.type or "VARCHAR" for column in table.columns}
     try:
         query = optimizer.qualify(query, schema=dict[str, object](schema), db=_OWN, dialect=DIALECT)
     except (OptimizeError, SchemaError) as error:
@@ -43,6 +43,11 @@ def qualify(query: exp.Query, tables: Mapping[str, Table]) -> exp.Query:
     _right_join_first(query)
     _order_without_limit(query)
     return query
+
+
+def _quoted(name: str) -> str:
+    """As sqlglot reads the names of a schema as SQL: `$schema` alone would be a parameter."""
+    return str(exp.to_identifier(name, quoted=True).sql(dialect=DIALECT))
 
 
 def spell_streams(query: exp.Query, tables: Collection[str]) -> None:
