@@ -26,7 +26,7 @@ class Postgres:
     include: tuple[str, ...] | list[str] = ()
     exclude: tuple[str, ...] | list[str] = ()
     changed_at: str = "last_updated"
-    chunk_rows: int = 250_000
+    chunk_rows: int = 200_000
     """Rows a chunk of the initial load; bounds memory."""
 
 

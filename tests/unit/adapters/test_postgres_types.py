@@ -235,6 +235,32 @@ def test_chunks_meet_whatever_the_type_of_the_key(database: Database, kind) -> N
     source.close()
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "chunks"),
+    [
+        ("integer", "i - 21", 6),  # numbers below and above nothing, each in use: 40 rows by seven
+        ("bigint", "i * 1.5", 9),  # two of three are in use, so that a chunk of seven numbers has five rows or four
+        ("bigint", "i * 1000000007::bigint", 6),  # hardly any is: the rows themselves are counted
+        ("integer", "i + case when i > 20 then 30 else 0 end", 10),  # a chunk may well be empty
+        ("smallint", "32727 + i", 6),  # the last of them is the last there is
+    ],
+)
+def test_whole_numbers_are_cut_where_they_are_dense(database: Database, kind, value, chunks) -> None:
+    database.execute(
+        f"create table t (k {kind} primary key, i int)",
+        f"insert into t select {value}, i from generate_series(1, 40) i",
+        "analyze t",  # which is how it is known how dense they are
+    )
+    source, replica = _source(database, chunk_rows=7), Replica()
+    answered = []
+    while not replica.pull(source):
+        answered.append(replica.answered)
+    assert max(answered) <= 7
+    assert (len(answered), sum(answered)) == (chunks, 40)
+    assert sorted(row[1] for row in replica.tables["t"].values()) == list(range(1, 41))
+    source.close()
+
+
 def test_a_database_of_another_encoding_arrives_as_unicode(database: Database) -> None:
     name = database.url.split("/")[3].split("?")[0] + "_latin1"
     database.execute(f"create database {name} encoding 'LATIN1' locale 'C' template template0")

@@ -45,7 +45,7 @@ class Load:
     after: tuple[str, ...] | None = None
     """Values of the key, as text."""
     rows: int = 0
-    """How many rows of `table` are in."""
+    """About how many rows of `table` are in."""
     whole: bool = False
     done: bool = False
     """All rows are in; what is left is the poll that follows."""

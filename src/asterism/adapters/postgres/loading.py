@@ -9,6 +9,9 @@ from asterism.adapters.postgres.discovery import Relation
 from asterism.adapters.postgres.polling import Reading
 from asterism.adapters.postgres.session import Session
 
+_INTEGERS = ("smallint", "integer", "bigint")
+_SPARSE = 2
+"""Numbers that a key may use for each row, on average, so that chunks are cut by arithmetic."""
 _AFTER, _UPTO = "asterism.after", "asterism.upto"
 
 
@@ -23,6 +26,7 @@ def next_chunk(
     readings: list[Reading] = []
     room = rows
     tables = dict(position.tables)
+    counts = _small(session, relations, rows)
     for relation in relations:
         if relation.name < load.table or (load.whole and relation.name == load.table):
             continue
@@ -32,11 +36,12 @@ def next_chunk(
         begun = load if resumes else Load()
         after = begun.after
         where = "" if after is None else _beyond(session, relation, ">", _AFTER, after)
-        end = _key_at(session, relation, where, room)
+        count = counts.get(relation.name, rows + 1)
+        end, found = (None, count) if count <= room else _cut(session, relation, where, after, room)
         if end is None:
             tables.setdefault(relation.name, Shape.of(relation))
             readings.append(Reading(relation, where))
-            room -= _count(session, relation, where) if relation is not relations[-1] else 0
+            room -= found
             load = Load(relation.name, whole=True)
             continue
         if not readings:
@@ -68,6 +73,35 @@ def _beyond(session: Session, relation: Relation, compare: str, prefix: str, key
     columns = ", ".join(field.ordered for field in relation.key_fields)
     values = ", ".join(field.value(name) for field, name in zip(relation.key_fields, names, strict=True))
     return f"({columns}) {compare} ({values})"
+
+
+def _small(session: Session, relations: tuple[Relation, ...], rows: int) -> dict[str, int]:
+    """How many rows each table has that is thought to fit into a chunk, counted no further than that."""
+    asked = [
+        f"select {n} as n, (select count(*) from (select from {r.source} limit {rows + 1:d}) as c) as rows"
+        for n, r in enumerate(relations)
+        if r.estimate <= rows
+    ]
+    return {relations[n].name: int(count) for n, count in session.rows(" union all ".join(asked))} if asked else {}
+
+
+def _cut(
+    session: Session, relation: Relation, where: str, after: tuple[str, ...] | None, room: int
+) -> tuple[tuple[str, ...] | None, int]:
+    """The key that ends a chunk of at most `room` rows beyond `after`, and about how many they are; None: all of them.
+
+    A key of whole numbers, most of which are in use, needs no look at the rows: so many numbers are no more rows.
+    """
+    field = relation.key_fields[0]
+    if len(relation.key) == 1 and field.declared in _INTEGERS:
+        ((least, most),) = session.rows(
+            f"select min({field.column})::bigint as least, max({field.column})::bigint as most from {relation.source}"
+        )
+        if least is not None and most - least < _SPARSE * relation.estimate:
+            begun = least - 1 if after is None else int(after[0])
+            return ((str(begun + room),), room) if begun + room < most else (None, max(most - begun, 0))
+    end = _key_at(session, relation, where, room)
+    return end, room if end is not None else _count(session, relation, where)
 
 
 def _key_at(session: Session, relation: Relation, where: str, place: int) -> tuple[str, ...] | None:
