@@ -58,7 +58,8 @@ class Shop:
         return json.loads(self.asterism("alerts", "list", "--json"))["incidents"]
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, until: str = "pulled") -> Iterator[None]:
+        self.events.clear()
         command = [ASTERISM, "run", "--json", "--no-http"]
         with subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True
@@ -66,7 +67,7 @@ class Shop:
             reader = threading.Thread(target=self._hear, args=(process,))
             reader.start()
             try:
-                self.until(lambda: any(each["event"] == "pulled" for each in self.events))
+                self.until(lambda: any(each["event"] == until for each in self.events))
                 yield
             finally:
                 process.terminate()
@@ -80,7 +81,7 @@ class Shop:
     def until(self, true: Callable[[], bool]) -> None:
         end = time.monotonic() + 60
         while not true():
-            assert time.monotonic() < end, self.events
+            assert time.monotonic() < end, [(e["event"], e.get("kind"), e["at"]) for e in self.events]
             time.sleep(0.05)
 
     def told(self, kind: str) -> list[dict]:
@@ -138,6 +139,29 @@ def test_a_broken_step_is_one_mail_and_its_recovery_another(shop):
     assert incident["over_at"] is not None
 
 
+def test_a_missed_objective_is_told_and_an_incident_outlives_the_process(shop):
+    platform, door, box = shop
+    with platform.running():
+        door.close()
+        platform.until(lambda: told_of(box) == {"source shop failed.", "model orders is older than its objective."})
+    told = len(box.messages)
+    assert {each["kind"] for each in platform.incidents() if each["over_at"] is None} == {"step", "freshness"}
+    with platform.running(until="failed"):
+        platform.until(lambda: sum(each["event"] == "failed" for each in platform.events) > 2)
+        door.open()
+        platform.until(lambda: {each["over_at"] is None for each in platform.incidents()} == {False})
+        platform.until(lambda: {"source shop works again.", "model orders is fresh again."} <= told_of(box))
+        assert all(each["over_at"] for each in [*platform.told("step"), *platform.told("freshness")])
+    assert not any("failed" in each["Subject"] or "older" in each["Subject"] for each in box.messages[told:])
+
+
+def told_of(box: Postbox) -> set[str]:
+    """The headlines of all that was told."""
+    return {
+        line for each in box.messages for line in body(each).splitlines() if line.endswith(".") and ": " not in line
+    }
+
+
 def test_a_test_tells_every_address_and_fails_where_one_does_not_take_it(shop):
     platform, _, box = shop
     assert "told mailto://" in platform.asterism("alerts", "test")
@@ -145,3 +169,37 @@ def test_a_test_tells_every_address_and_fails_where_one_does_not_take_it(shop):
     assert message["Subject"] == "[shop/dev] a test"
     box.says = "451 not now"
     assert "AssertionError" not in platform.asterism("alerts", "test", code=1)
+
+
+FILES = """\
+from asterism import Platform, Record
+from asterism.sources import Files
+
+
+class Order(Record):
+    id: int
+    amount: float
+
+
+platform = Platform("shop")
+platform.pull(Files("orders", "*", record=Order, key=["id"]), into="shop", every="200ms")
+"""
+
+
+def test_a_quarantine_that_grows_and_a_disk_that_fills_are_told_with_what_to_do(tmp_path):
+    with postbox() as box:
+        platform = Shop(tmp_path / "shop", "", box)
+        toml = platform.folder / "asterism.toml"
+        toml.write_text(toml.read_text().replace("disk_limit = 100", "disk_limit = 1"))
+        (platform.folder / "platform.py").write_text(FILES)
+        (platform.folder / "models" / "orders.sql").unlink()
+        (platform.folder / "orders").mkdir()
+        (platform.folder / "orders" / "a.jsonl").write_text('{"id": 1, "amount": 2}\n{"id": 2, "amount": "much"}\n')
+        with platform.running():
+            platform.until(lambda: {"quarantine", "disk"} <= {each["kind"] for each in platform.incidents()})
+            platform.until(lambda: any("the quarantine grows." in each for each in told_of(box)))
+        said = "\n".join(map(body, box.messages))
+    assert "refused by a.jsonl, line 2: Expected `float`, got `str`" in said
+    assert "asterism quarantine list" in said
+    assert "% are in use" in said
+    assert "Make room" in said

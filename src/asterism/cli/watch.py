@@ -26,6 +26,8 @@ LOOK_EVERY = 2.0
 _FAREWELL = 5.0
 _GRACE = timedelta(seconds=60)
 """After the start: what was wrong before may not have been tried yet, and nothing may have been read."""
+_TRIED = frozenset({"step", "freshness"})
+"""Kinds of which nothing is known before a step was tried; the others can be seen at any time."""
 _LOCAL = frozenset({"duckdb", "embedded", "file", "sqlite"})
 Say = Callable[..., None]
 
@@ -57,6 +59,8 @@ class Watch:
         self._in_ledger: list[Incident] = []
         self._crew: dict[str, Incident] = {}
         self._polled: dict[str, datetime] = {}
+        self._shown: set[str] = set()
+        """The models whose sources have been read since the start."""
         self._is_waited_for = True
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
@@ -112,15 +116,20 @@ class Watch:
             pass  # a warehouse that is down shows in the steps; what it said last stands
         troubles = [*self._steps(tasks), *self._crew.values(), *self._in_ledger]
         troubles += full(self.disks, project.stage.disk_limit, at)
-        began = at - self._started
-        unsure = {self._subject(task.name) for task in tasks if task.done_at is None and not task.failures}
-        if began < _GRACE:
-            unsure |= {each.subject for each in self.incidents if each.since < self._started}
-        changed = self.incidents.look(troubles, at, unsure)
+        changed = self.incidents.look(troubles, at, self._unsure(tasks, at))
         for each in changed:
             self._announce(each)
         self._unnoted += [*changed, *self._herald.tell(project, self.incidents)]
         self._note(at)
+
+    def _unsure(self, tasks: list[Task], at: datetime) -> set[str]:
+        """Who may be well or not: what has not been tried yet, and after the start whoever was in trouble before."""
+        untried = {self._subject(task.name) for task in tasks if task.done_at is None and not task.failures}
+        if at - self._started >= _GRACE:
+            return untried
+        tried = self._shown | {self._subject(task.name) for task in tasks} - untried
+        before = {each.subject for each in self.incidents if each.since < self._started and each.kind in _TRIED}
+        return untried | before - tried
 
     def _work(self) -> None:
         while not self._stop.wait(LOOK_EVERY):
@@ -146,8 +155,10 @@ class Watch:
             position = warehouse.ledger.position(source)
             if position is not None:
                 read[source] = position.polled_at
-        self._polled = read
-        self.as_of = trouble.fresh_as_of(trouble.feeds(models), states, read)
+        self._polled, feeds = read, trouble.feeds(models)
+        lately = {task.name for task in tasks if task.done_at is not None}
+        self._shown = {f"model {name}" for name, feeding in feeds.items() if feeding and feeding <= lately}
+        self.as_of = trouble.fresh_as_of(feeds, states, read)
         fallback = project.stage.freshness or project.platform.freshness
         objectives = {each.name: each.freshness or fallback for each in models}
         wanted = {name: each for name, each in objectives.items() if each is not None}
