@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
@@ -207,7 +208,7 @@ class Wiring:
 
             made = AmplitudeSource(pull.source, pull.into, self.lake(), self.lines(), self._aside(pull.into))
         elif isinstance(pull.source, Files):
-            made = self._files(pull.source, pull.into)
+            made = self._files(pull.source, pull.into, pull.every)
         elif scheme in {*POSTGRES_SCHEMES, "embedded"}:
             from asterism.adapters.postgres.source import PostgresSource
 
@@ -254,13 +255,14 @@ class Wiring:
         self._stack.callback(made.close)
         return made
 
-    def _files(self, declared: Files, into: str) -> Source:
+    def _files(self, declared: Files, into: str, relist: timedelta) -> Source:
         from asterism.adapters.files.source import FilesSource
         from asterism.adapters.files.store import SCHEMES
 
         scheme = urlsplit(declared.url).scheme
         if scheme in SCHEMES:
-            return FilesSource(declared, into, self.lake(), self.lines(), self.parquet(), self._aside(into))
+            tools = (self.lake(), self.lines(), self.parquet(), self._aside(into))
+            return FilesSource(declared, into, *tools, relist=relist)
         made: Source = _outside("source", scheme, f"the source {into}", SCHEMES)(declared, declared.url, into)
         return made
 

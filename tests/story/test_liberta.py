@@ -8,19 +8,22 @@ import re
 import runpy
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import threading
 import time
-import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import boto3
+import httpx
 import pytest
 from obstore.store import S3Store
 
@@ -312,57 +315,98 @@ def test_files_that_are_dropped_while_it_runs_are_seen_and_readers_never_see_les
 
 
 @pytest.fixture
-def s3(tmp_path: Path) -> Iterator[str]:
-    """An S3 server: moto's, or MiniStack's."""
-    servers: dict[str, Callable[[str], tuple[list[str], dict[str, str]]]] = {
-        "moto_server": lambda port: (["moto_server", "-H", "127.0.0.1", "-p", port], {}),
-        "ministack": lambda port: (["ministack"], {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": port}),
-    }
-    found = next((name for name in servers if shutil.which(name)), None)
-    if found is None:
-        pytest.skip("there is no S3 server on this machine: install moto[server] or ministack")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    command, environment = servers[found](port)
-    with (tmp_path / "s3.log").open("wb") as log:
-        server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
-        try:
-            until = time.monotonic() + 60
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", int(port)), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < until, (tmp_path / "s3.log").read_text()
-                    time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def test_files_of_a_bucket_make_the_same_star(s3, loaded, tmp_path):
-    urllib.request.urlopen(urllib.request.Request(f"{s3}/rawevents", method="PUT"), timeout=30).close()
-    bucket = S3Store(
-        "rawevents",
-        endpoint=s3,
-        region="us-east-1",
+def bucket(aws: dict[str, str]) -> tuple[str, S3Store]:
+    """A fresh bucket of an S3 server."""
+    name = f"rawevents-{uuid4().hex[:8]}"
+    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws["AWS_REGION"]})
+    return name, S3Store(
+        name,
+        endpoint=aws["AWS_ENDPOINT_URL"],
+        region=aws["AWS_REGION"],
         access_key_id="test",
         secret_access_key="test",
         client_options={"allow_http": True},
     )
+
+
+def of_bucket(folder: Path, name: str) -> Liberta:
+    return Liberta(copied(folder), "minio", {"RAWEVENTS_URL": f"s3://{name}", "AWS_ALLOW_HTTP": "true"})
+
+
+def test_files_of_a_bucket_make_the_same_star(bucket, loaded, tmp_path):
+    name, store = bucket
     generate(tmp_path / "files", 8000, 0)
     for file in (tmp_path / "files").rglob("*.*"):
-        bucket.put(str(file.relative_to(tmp_path / "files")), file)
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
-    environment = {**credentials, "AWS_ENDPOINT_URL": s3, "AWS_ALLOW_HTTP": "true"}
-    liberta = Liberta(copied(tmp_path / "liberta"), "minio", environment)
+        store.put(str(file.relative_to(tmp_path / "files")), file)
+    liberta = of_bucket(tmp_path / "liberta", name)
     assert liberta.pull()["rows"] == 8000
     key = "select surr_user_id from d_user where user_id = 'u1'"
     assert liberta.one(key) == loaded.one(key)
-    bucket.put("new/odd name $(x).lzo", packed(json.dumps(event(1, "another", "one")).encode()))
+    store.put("new/odd name $(x).lzo", packed(json.dumps(event(1, "another", "one")).encode()))
     assert liberta.pull()["rows"] == 1
-    bucket.put("new/odd name $(x).lzo", packed(json.dumps(event(1, "others", "one")).encode()))
+    store.put("new/odd name $(x).lzo", packed(json.dumps(event(1, "others", "one")).encode()))
     liberta.pull()
     assert liberta.ask("select user_id from d_user where user_id like '%other%'") == [{"user_id": "others"}]
     assert liberta.pull()["rows"] == 0
+
+
+def test_objects_that_the_bucket_tells_of_are_read_at_once_and_no_others(bucket, tmp_path):
+    name, store = bucket
+    sqs, queue = boto3.client("sqs"), f"notices-{uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    liberta = of_bucket(tmp_path / "liberta", name)
+    platform = liberta.root / "platform.py"
+    platform.write_text(platform.read_text().replace('every="1s"', 'every="1h"'))
+    token = liberta("token", "create", "--scope", "ingest:notices").strip()
+    store.put("0.lzo", packed(json.dumps(event(0, "u0", "s0")).encode()))
+
+    def pulls(heard: list[dict[str, Any]], count: int) -> None:
+        until = time.monotonic() + 60
+        while sum(each["event"] == "pulled" and each["rows"] == 1 for each in heard) < count:
+            assert time.monotonic() < until, heard
+            time.sleep(0.05)
+
+    with listening(liberta) as (url_of_run, heard):
+        pulls(heard, 1)
+        boto3.client("s3").put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=wanted)
+        store.put("a b/1 (x).lzo", packed(json.dumps(event(1, "u1", "s1")).encode()))
+        messages: list[dict[str, Any]] = []
+        until = time.monotonic() + 60
+        while not any("ObjectCreated" in each["Body"] for each in messages):
+            assert time.monotonic() < until, messages
+            messages += sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        boto3.client("s3").put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={})
+        store.put("unheard.lzo", packed(json.dumps(event(2, "u2", "s2")).encode()))
+        for each in messages:
+            headers = {"Authorization": f"Bearer {token}"}
+            httpx.post(f"{url_of_run}/streams/notices", content=each["Body"], headers=headers).raise_for_status()
+        pulls(heard, 2)
+        assert liberta.ask("select user_id from d_user order by 1") == [{"user_id": "u0"}, {"user_id": "u1"}]
+    assert liberta.pull()["rows"] == 1  # the one of which nobody told is found by listing
+
+
+@contextmanager
+def listening(liberta: Liberta) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """`asterism run` with its HTTP server: where that is, and what it says."""
+    heard: list[dict[str, Any]] = []
+    with subprocess.Popen(
+        liberta.command("run", "--port", "0", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **liberta.environment},
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            heard.append(json.loads(line))
+            if heard[-1]["event"] == "serving":
+                break
+        reader = threading.Thread(target=lambda: heard.extend(map(json.loads, running.stdout or ())))
+        reader.start()
+        try:
+            yield heard[-1]["url"], heard
+        finally:
+            running.terminate()
+            reader.join()

@@ -161,6 +161,8 @@ class Running:
             tasks.append(Task("http", CREW_EVERY, self.crew_lives))
         if self.desk.project.platform.triggers:
             tasks.append(Task("triggers", CREW_EVERY, self.triggered))
+        if any(each.notified for each in self.desk.project.pulls):
+            tasks.append(Task("notifications", WRITE_EVERY, self.notified))
         if self.desk.project.stage.schedules:
             tasks += [Task(each.into, each.every, self.puller(each.into), each.at) for each in self.desk.project.pulls]
             tasks += [
@@ -199,6 +201,16 @@ class Running:
         for name in called(platform.triggers, self.desk.wiring.log()):
             self.schedule.hasten(name)
             self.called |= {each.name for each in platform.reports if name in {each.name, ""}}
+        return False
+
+    def notified(self) -> bool:
+        """Make due what notifications tell of."""
+        from asterism.run.trigger import notified
+
+        with self.turns.turn():
+            names = notified(self.desk.project.pulls, self.desk.wiring.log(), self.desk.source)
+        for name in names:
+            self.schedule.hasten(name)
         return False
 
     def reporter(self, name: str) -> Callable[[], bool]:

@@ -55,15 +55,17 @@ class Platform:
         every: str | timedelta = "5m",
         at: str | None = None,
         reconcile: str | timedelta = "1h",
+        notified: Stream | None = None,
     ) -> Pull:
         """Poll `source` `every` so often into the warehouse's schema `into`; compare all keys every `reconcile`.
 
-        `at`, a cron expression in UTC, takes the place of `every`. Raises ValueError where one of them cannot be
-        read or `into` is taken.
+        `at`, a cron expression in UTC, takes the place of `every`. What comes into the stream `notified` makes a pull
+        due at once: notifications of the store, which say which objects are new. Raises ValueError where a time cannot
+        be read or `into` is taken.
         """
         if any(pull.into == into for pull in self.pulls):
             raise ValueError(f"two sources are pulled into {into!r}: give each a schema of its own")
-        pull = Pull(source, into, duration(every), duration(reconcile), at and cron(at))
+        pull = Pull(source, into, duration(every), duration(reconcile), at and cron(at), notified)
         self.pulls = (*self.pulls, pull)
         return pull
 

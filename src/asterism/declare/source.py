@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from asterism.declare.stream import Stream
+
 if TYPE_CHECKING:
     from asterism.declare.record import Record  # msgspec, which `--help` does not wait for
 
@@ -95,3 +97,5 @@ class Pull:
     """How often all keys are compared, which finds deletions."""
     at: str | None = None
     """A cron expression in UTC, in the place of `every`. A tick that was missed while nothing ran is made up for."""
+    notified: Stream | None = None
+    """A stream into which the source's service sends notifications of what changed."""

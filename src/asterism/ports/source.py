@@ -76,6 +76,19 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Notified(Protocol):
+    """A source that can be told what changed, and then looks there alone."""
+
+    def told(self, notice: bytes) -> bool:
+        """Take a notification, as the source's own service sends it; answer whether it is of this source.
+
+        The next pull finds what it names. One that cannot be read is of no source, and one that never comes is made
+        up for by a later pull.
+        """
+        ...
+
+
+@runtime_checkable
 class Dated(Protocol):
     """A source whose rows belong to days (UTC), each of which can be asked for again."""
 

@@ -16,6 +16,7 @@ from asterism.run.quarantine import STREAM as QUARANTINE
 from asterism.run.session import quote
 from asterism.run.streams import with_own
 from asterism.run.trigger import consumer as of_trigger
+from asterism.run.trigger import listener
 from asterism.run.warehouse import Warehouse
 
 _REASONS = 100
@@ -95,7 +96,8 @@ def consumers(platform: Platform, stream: str) -> Mapping[str, str]:
     found = {CONSUMER: ""}
     found |= {view.consumer(each.name): each.name for each in platform.views if each.stream.name == stream}
     found |= {transform.consumer(each.name): "" for each in platform.transforms if each.stream.name == stream}
-    return found | {of_trigger(each): "" for each in platform.triggers if each.stream.name == stream}
+    found |= {of_trigger(each): "" for each in platform.triggers if each.stream.name == stream}
+    return found | {listener(each): "" for each in platform.pulls if each.notified and each.notified.name == stream}
 
 
 def views(platform: Platform, state: State) -> Iterator[ViewStatus]:

@@ -77,7 +77,8 @@ def test_a_function_reads_the_secrets_that_it_needs_and_is_told_which_it_may_not
     may = {each.name: {use.name for use in each.uses_of("secret")} for each in graph.functions}
     assert may["http"] == {"WAREHOUSE_URL", "ASTERISM_TOKENS"}
     assert may["report"] == {"WAREHOUSE_URL", "MAIL_URL"}
-    assert may["writer"] == {"WAREHOUSE_URL", "AMPLITUDE_KEY", "AMPLITUDE_SECRET", "MAIL_URL"}  # its triggers send reports
+    # Its triggers send reports.
+    assert may["writer"] == {"WAREHOUSE_URL", "AMPLITUDE_KEY", "AMPLITUDE_SECRET", "MAIL_URL"}
     assert may["view-fraud"] == set()
     functions = {each.name: each for each in graph.functions}
     assert set(graph.sealed(functions["http"])) == {"AMPLITUDE_KEY", "AMPLITUDE_SECRET", "MAIL_URL"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import msgspec
 from asterism.adapters.files.chunk import all_lines, table
 from asterism.adapters.files.journal import Journal, Objects, Seen
 from asterism.adapters.files.lines import Unreadable
+from asterism.adapters.files.notices import named
 from asterism.adapters.files.reading import Read, Reading, RowReading, SetAside, TextReading, Tools
 from asterism.adapters.files.schema import Field, inferred_field
 from asterism.adapters.files.store import Item, Store
@@ -78,7 +80,9 @@ class FilesSource:
         set_aside: SetAside,
         *,
         store: Store | None = None,
+        relist: timedelta = timedelta(0),
     ) -> None:
+        """`relist` is how long notifications may stand in for a listing."""
         self._declared = declared
         self._into = into
         self._lines = lines
@@ -86,6 +90,11 @@ class FilesSource:
         self._journal = Journal(lake, into)
         self._store = store or Store(declared.url, declared.pattern, into)
         self._parquet = parquet
+        self._relist = relist.total_seconds()
+        self._list_at = 0.0
+        """When the store has to be listed again, by the clock of `monotonic`."""
+        self._told: dict[str, None] = {}
+        """Objects that are new, as notifications tell."""
         self._left: Reading | None = None
         """What read the last chunk: the next one goes on with the object that it has open."""
         self._weight: float | None = None
@@ -146,6 +155,13 @@ class FilesSource:
                 reading.take(item, 0, sys.maxsize)
             yield Answer(now, self._batches(reading, Path(name), None, stack), {}, complete=True)
 
+    def told(self, notice: bytes) -> bool:
+        """See `Notified.told`. Of a notification that is lost, the next listing makes up."""
+        found = {self._store.within(*each): None for each in named(notice)}
+        found.pop(None, None)
+        self._told |= {key: None for key in found if key is not None}
+        return bool(found)
+
     def estimate(self, cursor: Cursor) -> int | None:
         """About how many rows are left of a load, going by the bytes of their objects."""
         position = msgspec.convert(cursor, _Position)
@@ -166,9 +182,19 @@ class FilesSource:
 
     def _pending(self, seen: Objects, position: _Position) -> list[Item]:
         """What is to be read, beginning with what has been read in part."""
-        found = [item for item in self._store.items() if item.key not in seen or seen[item.key].etag != item.etag]
         begun = position.at[:2] if position.at else None
-        return sorted(found, key=lambda item: item[:2] != begun)
+        return sorted(self._found(seen, position), key=lambda item: item[:2] != begun)
+
+    def _found(self, seen: Objects, position: _Position) -> list[Item]:
+        """New versions of objects, among all there are, or, between two listings, among those that are notified."""
+        now = time.monotonic()
+        is_told = self._told and now < self._list_at and position.at is None and not position.loading
+        items = self._store.look(self._told) if is_told else self._store.items()
+        found = [item for item in items if item.key not in seen or seen[item.key].etag != item.etag]
+        # Those that are read now are looked at once more, and let go of where that has been committed.
+        self._told = {item.key: None for item in found} if is_told else {}
+        self._list_at = self._list_at if is_told else now + self._relist
+        return found
 
     def _read(self, reading: Reading, pending: Sequence[Item], begun: _At | None) -> _Done:
         """Read up to a chunk."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from obstore.store import GCSStore, LocalStore, S3Store
 from asterism.errors import SourceError
 
 if TYPE_CHECKING:
-    from obstore import GetOptions  # these exist for type checkers only
+    from obstore import GetOptions, ObjectMeta  # these exist for type checkers only
     from obstore.store import RetryConfig
 
 SCHEMES = ("file", "s3", "gs")
@@ -79,6 +79,23 @@ class Store:
             found = [item for item in self._listed() if not _is_fresh(item) or item in before]
         return found
 
+    def look(self, keys: Iterable[str]) -> list[Item]:
+        """Those of these objects that are there, without listing the others."""
+        found = []
+        for key in filter(self._matches, keys):
+            with suppress(exceptions.NotFoundError, FileNotFoundError), self._speaking():
+                found.append(_item(obstore.head(self._store, key)))
+        return sorted(found, key=lambda item: (item.modified, item.key))
+
+    def within(self, bucket: str, key: str) -> str | None:
+        """What an object of a bucket is called here, None where it is not one of these, and for a folder."""
+        parts = urlsplit(self._url)
+        prefix = unquote(parts.path).strip("/")
+        if self._folder is not None or parts.netloc != bucket or not key.startswith(prefix and f"{prefix}/"):
+            return None
+        name = key[len(prefix) + 1 :] if prefix else key
+        return name if self._matches(name) else None
+
     def read(self, item: Item) -> Iterator[bytes]:
         """The bytes of an object. Raises ChangedError where it was replaced or removed since it was listed."""
         try:
@@ -92,11 +109,7 @@ class Store:
         store = self._store
         with self._speaking():
             found = [each for page in obstore.list(store, chunk_size=1000) for each in page]
-        items = [
-            Item(each["path"], each["e_tag"] or f"{_UNTAGGED}{when}", each["size"], when)
-            for each in found
-            if (when := each["last_modified"]) and self._matches(each["path"])
-        ]
+        items = [_item(each) for each in found if self._matches(each["path"])]
         return sorted(items, key=lambda item: (item.modified, item.key))
 
     @contextmanager
@@ -115,6 +128,11 @@ class Store:
     def _error(self, error: Exception, remedy: str) -> SourceError:
         said = str(error).partition("\n")[0].rstrip(". ")
         return SourceError(self._name, f"{self._url}: {said}", remedy, transient=True)
+
+
+def _item(told: ObjectMeta) -> Item:
+    when = told["last_modified"]
+    return Item(told["path"], told["e_tag"] or f"{_UNTAGGED}{when}", told["size"], when)
 
 
 def _is_fresh(item: Item) -> bool:
