@@ -53,15 +53,11 @@ class Event(Record):
     user_meta: UserMeta | None = None
 
 
-# What the store tells of new objects: they are read at once, and nothing else is looked for (README, "A bucket").
-notices = platform.stream("notices", keep="1d")
-
 # A new field stays in the column _extra until it is declared; a new currency is no new field.
 rawevents = platform.pull(
     Files("${RAWEVENTS_URL}", "**/*", table="events", record=Event),
     into="rawevents",
     every="1s",
-    notified=notices,
 )
 
 # For tools that ask PostgreSQL. Nothing is published where ANALYSIS_URL is not set.

@@ -358,7 +358,8 @@ def test_objects_that_the_bucket_tells_of_are_read_at_once_and_no_others(bucket,
     wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
     liberta = of_bucket(tmp_path / "liberta", name)
     platform = liberta.root / "platform.py"
-    platform.write_text(platform.read_text().replace('every="1s"', 'every="1h"'))
+    told = 'every="1h",\n    notified=platform.stream("notices", keep="1d")'
+    platform.write_text(platform.read_text().replace('every="1s"', told))
     token = liberta("token", "create", "--scope", "ingest:notices").strip()
     store.put("0.lzo", packed(json.dumps(event(0, "u0", "s0")).encode()))
 
