@@ -1,4 +1,4 @@
-"""The zip of an export: its members as files of JSON lines, each line looked at."""
+"""The zip of an export: its members as parts of JSON lines, each line looked at."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import gzip
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from asterism.adapters.amplitude.events import LONGEST, Fault, faults
+import zstandard
+
+from asterism.adapters.amplitude.events import LONGEST, faults
 from asterism.errors import SourceError
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 19
+"""Bytes of lines in a part. Their reader takes 2,048 lines of a file at once, and needs ten times what they take."""
+_COPY = 1 << 20
 _DEPTH = 2
 """Zips within the zip that are opened."""
 
@@ -31,91 +35,67 @@ class Unreadable(NamedTuple):
 SetAside = Callable[[Sequence[Unreadable]], None]
 
 
-def unpack(archive: Path, folder: Path, name: str, set_aside: SetAside) -> list[Path]:
-    """The files of JSON lines in a zip, written to `folder` without the lines that `set_aside` was told of.
+def unpack(archive: Path, folder: Path, name: str, set_aside: SetAside) -> Iterator[Path]:
+    """The lines of a zip in parts, packed files of `folder`, without those that `set_aside` was told of.
 
     What a member is, its first bytes say: names have been seen to lie. `name` is what errors speak of. Raises
     SourceError for a damaged archive.
     """
-    found = []
     numbers = count()
     try:
-        for member, file in _members(archive, folder, numbers, _DEPTH):
-            bad = []
-            for chunk in _faults(file):
-                set_aside([Unreadable(member, each.line + 1, each.reason, each.body) for each in chunk])
-                bad += [each.line for each in chunk]
-            found.append(_without(file, bad) if bad else file)
+        for member, stream in _members(archive, folder, numbers, _DEPTH):
+            before = 0
+            for lines in _chunks(stream):
+                bad = {each.line: each for each in faults(lines)}
+                if bad:
+                    set_aside([Unreadable(member, before + n + 1, each.reason, each.body) for n, each in bad.items()])
+                file = folder / f"{next(numbers)}.json.zst"
+                file.write_bytes(zstandard.ZstdCompressor(level=1).compress(_without(lines, bad) if bad else lines))
+                yield file
+                before += lines.count(b"\n")
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise SourceError(
             name, f"the export is damaged: {error}", "It is asked for again: nothing of it was kept.", transient=True
         ) from error
-    return found
 
 
-def _members(archive: Path, folder: Path, numbers: Iterator[int], depth: int) -> Iterator[tuple[str, Path]]:
-    """Names and copies of the members that hold something; copies are never called what a zip calls them."""
+def _members(archive: Path, folder: Path, numbers: Iterator[int], depth: int) -> Iterator[tuple[str, IO[bytes]]]:
+    """Names and contents of the members that hold something; a zip among them is opened as well."""
     with zipfile.ZipFile(archive) as opened:
         for member in sorted(opened.infolist(), key=lambda each: each.filename):
             with opened.open(member) as stream:
                 head = stream.read(4)
-                if not head:
-                    continue
-                is_zip, is_gzip = head.startswith(b"PK"), head.startswith(b"\x1f\x8b")
-                suffix = ".zip" if is_zip else ".json.gz" if is_gzip else ".json"
-                file = folder / f"{next(numbers)}{suffix}"
-                with file.open("wb") as copy:
-                    copy.write(head)
-                    shutil.copyfileobj(stream, copy, _CHUNK)
-            if not is_zip:
-                yield member.filename, file
-            elif depth:
-                yield from (
-                    (f"{member.filename}/{name}", found) for name, found in _members(file, folder, numbers, depth - 1)
-                )
-                file.unlink()
-            else:
-                raise zipfile.BadZipFile(f"{member.filename} is a zip within too many others")
+                stream.seek(0)
+                if head.startswith(b"PK"):
+                    if not depth:
+                        raise zipfile.BadZipFile(f"{member.filename} is a zip within too many others")
+                    copy = folder / f"{next(numbers)}.zip"  # never called what a zip calls it
+                    with copy.open("wb") as file:
+                        shutil.copyfileobj(stream, file, _COPY)
+                    for name, found in _members(copy, folder, numbers, depth - 1):
+                        yield f"{member.filename}/{name}", found
+                    copy.unlink()
+                elif head.startswith(b"\x1f\x8b"):
+                    with gzip.open(stream) as lines:
+                        yield member.filename, lines  # type: ignore[misc]  # a GzipFile is read as any file
+                elif head:
+                    yield member.filename, stream
 
 
-def _open(file: Path, mode: str = "rb") -> IO[bytes]:
-    if file.suffix == ".gz":
-        return gzip.open(file, mode, 1)  # type: ignore[return-value]  # a GzipFile is read and written as any file
-    return file.open(mode)
-
-
-def _faults(file: Path) -> Iterator[list[Fault]]:
-    """The lines of a file that cannot be read, a chunk at a time; their numbers count from 0 in the whole file."""
-    before = 0
-    for lines in _chunks(file):
-        bad = [each._replace(line=each.line + before) for each in faults(lines)]
-        if bad:
-            yield bad
-        before += lines.count(b"\n")
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
     """Whole lines, about a chunk of them. Of a line that is too long, no more than shows that it is."""
-    with _open(file) as stream:
-        rest = b""
-        while part := stream.read(_CHUNK):
-            lines, broken, tail = part.rpartition(b"\n")
-            if broken:
-                yield rest + lines + broken
-                rest = tail
-            elif len(rest) <= LONGEST:
-                rest += part
-        if rest:
-            yield rest
+    rest = b""
+    while part := stream.read(_CHUNK):
+        lines, broken, tail = part.rpartition(b"\n")
+        if broken:
+            yield rest + lines + broken
+            rest = tail
+        elif len(rest) <= LONGEST:
+            rest += part
+    if rest:
+        yield rest
 
 
-def _without(file: Path, numbers: Sequence[int]) -> Path:
-    """A copy of a file without some of its lines."""
-    kept, left_out, number = file.with_name(f"kept-{file.name}"), {*numbers}, 0
-    with _open(kept, "wb") as copy:
-        for lines in _chunks(file):
-            each = lines.split(b"\n")
-            copy.write(b"\n".join([line for place, line in enumerate(each, number) if place not in left_out]) + b"\n")
-            number += len(each) - 1
-    file.unlink()
-    return kept
+def _without(lines: bytes, numbers: Collection[int]) -> bytes:
+    """Lines without some of them."""
+    return b"\n".join([line for place, line in enumerate(lines.split(b"\n")) if place not in numbers])

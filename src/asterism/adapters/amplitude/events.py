@@ -99,7 +99,7 @@ class Fault(NamedTuple):
 def faults(lines: bytes) -> Iterator[Fault]:
     """The lines that hold no event that can be stored. Blank lines are none."""
     try:
-        if len(lines) < 2 * LONGEST and len(_DECODER.decode_lines(lines)) == lines.count(b"\n") + (
+        if len(lines) <= LONGEST and len(_DECODER.decode_lines(lines)) == lines.count(b"\n") + (
             not lines.endswith(b"\n")
         ):
             _check(lines)

@@ -383,11 +383,11 @@ def test_there_is_no_snapshot_to_compare_with(scene):
 
 
 def test_a_day_passes_through_in_bounded_memory(tmp_path):
-    """200 MB of lines; two databases, with their buffers, take most of what is counted."""
+    """200 MB of lines, while less than a half of that is held: two databases, with their buffers, take most of it."""
     script = Path(__file__).with_name("day.py")
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr
     events, entries, size, peak = map(int, done.stdout.split())
     assert (events, entries) == (96_000, 192_000)
     assert size > 200_000_000
-    assert peak < 190_000_000
+    assert peak < 100_000_000
