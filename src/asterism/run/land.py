@@ -26,6 +26,7 @@ from asterism.errors import LakeError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
+from asterism.ports.scratch import scratch
 
 
 class LandedTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class Landing:
 
     def put(self, key: str, columns: Iterable[Column], data: ArrowStream) -> int:
         """Write a stream as a Parquet object; answer its rows. An empty one leaves no object. Raises LakeError."""
-        with tempfile.TemporaryDirectory(prefix="asterism-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             path = Path(folder) / "batch.parquet"
             count = self._parquet.write(path, tuple(columns), data)
             if count:

@@ -26,6 +26,7 @@ from asterism.errors import AsterismError, LakeError
 from asterism.plan.plan import record_column
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
+from asterism.ports.scratch import scratch
 from asterism.ports.tracer import Tracer
 from asterism.run.form import Form, Referred, plain
 from asterism.run.land import Landing, ProcessedNote, processed_key
@@ -130,7 +131,7 @@ class Publisher:
         without: set[str] = set()
         while True:
             mark = self.replica.mark()
-            with TemporaryDirectory(prefix="asterism-") as folder:
+            with TemporaryDirectory(dir=scratch()) as folder:
                 seen = self._look(mark, whole, Path(folder))
                 needed, way = self._way(seen, mark, full=full)
                 if not needed <= seen.snapshots.keys():

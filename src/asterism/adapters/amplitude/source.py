@@ -17,6 +17,7 @@ from asterism.declare.table import Table
 from asterism.errors import SourceError
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
+from asterism.ports.scratch import scratch
 from asterism.ports.source import Answer, Batch, Cursor
 
 _READY = timedelta(days=1, hours=2)
@@ -116,7 +117,7 @@ class AmplitudeSource:
 
     def _batches(self, day: date, stack: ExitStack) -> Iterator[Batch]:
         """Nothing is asked for before the first batch is: whoever only looks at an answer costs the service nothing."""
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asterism-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch())))
         empty = folder / "none.json"
         empty.touch()
         files = [empty]

@@ -18,6 +18,7 @@ from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError, RecordError
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.scratch import scratch
 
 _LONGEST = 1 << 28
 """Bytes of one line."""
@@ -41,7 +42,7 @@ class DuckDBLines:
         chosen = ", ".join(
             f"{_extra(known)} AS _extra" if column.name == "_extra" else _quoted(column) for column in columns
         )
-        handle, name = tempfile.mkstemp(prefix="asterism-", suffix=".ndjson")
+        handle, name = tempfile.mkstemp(".ndjson", dir=scratch())
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(lines)

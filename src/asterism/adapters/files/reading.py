@@ -26,6 +26,7 @@ from asterism.errors import LakeError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.lines import Lines
 from asterism.ports.parquet import Parquet
+from asterism.ports.scratch import scratch
 
 SetAside = Callable[[Sequence[Unreadable]], None]
 
@@ -268,7 +269,7 @@ class RowReading:
         if self._copy is not None and self._copy[0][:2] == item[:2]:
             return self._copy[1]
         if self._copies is None:
-            self._copies = Path(tempfile.mkdtemp(prefix="asterism-"))
+            self._copies = Path(tempfile.mkdtemp(dir=scratch()))
         handle, name = tempfile.mkstemp(".parquet", dir=self._copies)
         os.close(handle)
         path = Path(name)

@@ -26,6 +26,7 @@ from asterism.errors import SourceError
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.parquet import Parquet
+from asterism.ports.scratch import scratch
 from asterism.ports.source import Answer, Batch, Cursor
 
 _LITTLE = 1 << 20
@@ -102,7 +103,7 @@ class FilesSource:
 
     def describe(self) -> tuple[Table, ...]:
         """The table, with columns as they are declared, or as the first objects have them."""
-        with tempfile.TemporaryDirectory(prefix="asterism-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             reading = self._reading(Path(folder), (), _forget)
             for item in () if reading.columns else self._store.items():
                 reading.take(item, 0, _SAMPLE)
@@ -121,7 +122,7 @@ class FilesSource:
         now = datetime.now(UTC).replace(tzinfo=None)
         seen = self._journal.objects(position.journal)
         pending = self._pending(seen, position)
-        with tempfile.TemporaryDirectory(prefix="asterism-") as name, ExitStack() as stack:
+        with tempfile.TemporaryDirectory(dir=scratch()) as name, ExitStack() as stack:
             columns = [inferred_field(*each) for each in position.columns]
             reading = self._reading(Path(name), columns, self._set_aside)
             stack.callback(reading.let_go)
@@ -148,7 +149,7 @@ class FilesSource:
     def everything(self) -> Iterator[Answer]:
         """Every object there is now. They pass through temporary files, which hold all of them."""
         now = datetime.now(UTC).replace(tzinfo=None)
-        with tempfile.TemporaryDirectory(prefix="asterism-") as name, ExitStack() as stack:
+        with tempfile.TemporaryDirectory(dir=scratch()) as name, ExitStack() as stack:
             reading = self._reading(Path(name), (), _forget)
             stack.callback(reading.close)
             for item in self._store.items():

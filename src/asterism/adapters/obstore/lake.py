@@ -23,6 +23,7 @@ from obstore import exceptions
 from obstore.store import GCSStore, LocalStore, MemoryStore, S3Store
 
 from asterism.errors import LakeError, UsageError
+from asterism.ports.scratch import scratch
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig  # exists for type checkers only
@@ -80,7 +81,7 @@ class ObstoreLake:
                 raise self._error(key, "there is no such object", "")
             return path
         if self._copies is None:
-            self._copies = Path(tempfile.mkdtemp(prefix="asterism-lake-"))
+            self._copies = Path(tempfile.mkdtemp(dir=scratch()))
             weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
         copy = self._copies / key
         if not copy.is_file():

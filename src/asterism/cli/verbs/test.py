@@ -88,12 +88,13 @@ def _done(project: Project, case: Case) -> dict[str, Any]:
 
 @contextmanager
 def _bench(project: Project) -> Iterator[Bench]:
+    from asterism.ports.scratch import scratch
     from asterism.run.streams import Streams
     from asterism.run.trial import Bench
     from asterism.run.warehouse import Warehouse
     from asterism.wire import Wiring
 
-    with tempfile.TemporaryDirectory(prefix="asterism-") as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         views = f"sqlite:////{Path(folder).relative_to('/')}/views.db"
         stage = replace(project.stage, warehouse="duckdb:///:memory:", lake="memory:///", views=views)
         with Wiring(stage) as wiring:
