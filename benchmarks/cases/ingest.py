@@ -14,10 +14,15 @@ from benchmarks.report import Row
 
 _CONNECTIONS = 64
 _LINES = 1_000
-_WAITS = ("p50, full load", "p99, full load", "p50, half load", "p99, half load")
+_ASKED = {"readers on": 5_000, "readers off": 8_000}
+"""Events a second that are asked for."""
+_DUE = ("p50, half the load asked for", "p99, half the load asked for")
+_WAITS = ("p50, full load", "p99, full load", "p50, half of that", "p99, half of that")
 
 Serve = Callable[[], AbstractContextManager[hall.Door]]
 Measured = dict[str, list[float]]
+Measure = Callable[[hall.Door, float, str], dict[str, float]]
+"""Of a server, the seconds for each load, and the server's name."""
 
 
 def ingest(options: Options) -> list[Row]:
@@ -26,17 +31,15 @@ def ingest(options: Options) -> list[Row]:
     fastapi, functions = "FastAPI + PostgreSQL", "functions-framework + file"
     found = _in_turns(options, ours, {fastapi: hall.fastapi, functions: hall.functions}, _singles)
     rows: list[Row] = []
-    for name, asked in (("readers on", 5_000), ("readers off", 8_000)):
+    for name, asked in _ASKED.items():
         one = found[name]
         reached = options.target("a second", median(one["rate"]), asked, at_least=True)
-        late = options.target("ms", median(one["p99, half load"]) * 1_000, 60)
+        late = options.target("ms", median(one[_DUE[1]]) * 1_000, 60)
         rate = Row(f"single events, {name}", one["rate"], _of(found, fastapi, "rate"), fastapi, reached, "/s")
         beside = Row("  beside a function", one["rate"], _of(found, functions, "rate"), functions, unit="/s")
-        waits = [
-            Row(f"  {what}", one[what], _of(found, fastapi, what), fastapi, late if what == "p99, half load" else ())
-            for what in _WAITS
-        ]
-        rows += [rate, beside, *waits]
+        due = [Row(f"  {what}", one[what], [], targets=late if what == _DUE[1] else ()) for what in _DUE]
+        waits = [Row(f"  {what}", one[what], _of(found, fastapi, what), fastapi) for what in _WAITS]
+        rows += [rate, beside, *due, *waits]
     return [*rows, Row("  the client's own processor", found["readers off"]["cpu"], [], unit="cores")]
 
 
@@ -54,14 +57,14 @@ def batches(options: Options) -> list[Row]:
 
 
 def _in_turns(
-    options: Options, ours: dict[str, Serve], peers: dict[str, Serve], measure: Callable[[hall.Door, float], Any]
+    options: Options, ours: dict[str, Serve], peers: dict[str, Serve], measure: Measure
 ) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     for run in range(options.runs):
         due = ours | (peers if options.peer and run < options.peer_runs else {})
         for name, serve in due.items():
             with serve() as door:
-                for what, value in measure(door, 0.5 if options.quick else 8.0).items():
+                for what, value in measure(door, 0.5 if options.quick else 8.0, name).items():
                     found.setdefault(name, {}).setdefault(what, []).append(value)
     return found
 
@@ -70,16 +73,22 @@ def _of(found: dict[str, Measured], name: str, what: str) -> list[float]:
     return found.get(name, {}).get(what, [])
 
 
-def _singles(door: hall.Door, seconds: float) -> dict[str, float]:
-    """At full load, and then at half of that."""
+def _singles(door: hall.Door, seconds: float, name: str) -> dict[str, float]:
+    """At half of what is asked for, where something is; then at full load, and at half of what that reached."""
     hall.send(door, seconds=seconds / 4, connections=_CONNECTIONS)
+    asked = [_paced(door, seconds, _ASKED[name] / 2)] if name in _ASKED else []
     full = hall.send(door, seconds=seconds, connections=_CONNECTIONS)
-    half = hall.send(door, seconds=seconds, connections=_CONNECTIONS, rate=full["events"] / 2)
-    waits = (full["p50"], full["p99"], half["p50"], half["p99"])
-    return {"rate": full["events"], "cpu": full["cpu"], **dict(zip(_WAITS, waits, strict=True))}
+    half = _paced(door, seconds, full["events"] / 2)
+    found = {"rate": full["events"], "cpu": full["cpu"]}
+    found |= {what: due[what[:3]] for what in _DUE for due in asked}
+    return found | {what: (full if "full" in what else half)[what[:3]] for what in _WAITS}
 
 
-def _many(door: hall.Door, seconds: float) -> dict[str, float]:
+def _paced(door: hall.Door, seconds: float, rate: float) -> dict[str, Any]:
+    return hall.send(door, seconds=seconds, connections=_CONNECTIONS, rate=rate)
+
+
+def _many(door: hall.Door, seconds: float, _name: str) -> dict[str, float]:
     load = {"connections": 8, "batch": _LINES}
     hall.send(door, seconds=seconds / 4, **load)
     full = hall.send(door, seconds=seconds, **load)

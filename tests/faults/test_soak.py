@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from conftest import Database
 from faults.scene import Scene, behind, copied, settle
+from faults.soak_record import SEED, record
 from faults.test_kill import Executioner, final_check, under_fire
-
-RECORD = Path(__file__).parents[2] / "docs" / "soak.md"
-SEED = int(os.environ.get("SOAK_SEED", "1"))
-_HEAD = """\
-# Soak
-
-The last run of `make soak`: a process that pulls, or refreshes every model in full, is killed with SIGKILL at a random
-moment, again and again, while the source lives on: orders, settled payments, late commits, corrections, deletions.
-After a kill the source is held still, and an ordinary pull must catch up completely: every row of every source table is
-compared. With every third comparison a reconciling pull, after which raw tables equal the source and `verify` finds no
-difference, validity of versions included. Half of the kills in an initial load are followed by the next kill at once.
-At the end the command line pulls, verifies, and rebuilds from the lake, and every table must come out equal, the times
-of versions included. One difference anywhere fails the run; this record is written only where there was none.
-
-"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,7 @@ class Outcome:
     def told(self) -> str:
         deaths = self.executioner.deaths
         lines = [
-            f"## {self.name}: {deaths.total()} kills",
+            f"### {self.name}: {deaths.total()} kills",
             "",
             f"- {self.committed} transactions committed at the source meanwhile",
             f"- {self.executioner.checks} comparisons with the source: 0 differences",
@@ -70,11 +52,7 @@ def test_nothing_is_lost_by_a_hundred_kills(tmp_path: Path, make_database: Calla
         tmp_path / "b" / "totesys", make_database(), chunk_rows=2000, stage="warehouse", warehouse_url=url
     )
     outcomes.append(endured(postgres, "PostgreSQL", 20, anew_every=7))
-    about = (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, seed {SEED}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}, DuckDB {version('duckdb')}, ADBC {version('adbc-driver-postgresql')}.\n\n"
-    )
-    RECORD.write_text(_HEAD + about + "\n".join(outcome.told() for outcome in outcomes))
+    record("polled", "\n".join(outcome.told() for outcome in outcomes))
 
 
 def endured(scene: Scene, name: str, kills: int, *, anew_every: int) -> Outcome:
