@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int | None], None]
 Work = Callable[["Desk", Mapping[str, Any], Progress], Any]
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds that a command waits for another that holds the stage."""
 
 

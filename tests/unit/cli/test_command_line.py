@@ -318,7 +318,7 @@ def test_every_verb_has_help_with_an_example_or_a_sentence(tmp_path):
 def test_two_commands_at_once_wait_for_each_other(shop):
     command = [ASTERISM, "refresh", "--full", "--json"]
     processes = [
-        subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
     for process in processes:
         _, errors = process.communicate(timeout=30)
