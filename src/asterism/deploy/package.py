@@ -19,7 +19,7 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 LIMIT = 250 * 1024 * 1024
 """Bytes that Lambda unpacks, layers and all."""
 PROJECT = "project"
-"""The folder of the platform's files in the archive."""
+"""The folder of the platform's files in the archive, in which functions begin."""
 _LEFT_OUT = frozenset({"__pycache__", "node_modules", "templates", "tests"})
 _SECRET_ENDINGS = (".env", ".key", ".p12", ".pem", ".pfx", ".tfstate", ".tfvars")
 

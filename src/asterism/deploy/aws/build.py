@@ -33,7 +33,7 @@ from asterism.deploy.aws.stream import readers, streams
 from asterism.deploy.aws.table import tables
 from asterism.deploy.graph import Clock, Door, Graph
 from asterism.deploy.package import Package
-from asterism.deploy.resource import Design, Output, Variable, label
+from asterism.deploy.resource import Design, Output, Resource, Variable, label
 
 PARTS = (
     code, roles, functions, doors, streams, readers, schedules, buckets, tables, deliveries, catalogue, databases,
@@ -45,10 +45,10 @@ PARTS = (
 def design(graph: Graph, package: Package) -> Design:
     """Everything that the graph comes to at AWS."""
     setting = Setting(graph, package)
-    made = {each.address: each for part in PARTS for each in part(setting)}
+    made = {each.address: _tagged(each, graph) for part in PARTS for each in part(setting)}
     return Design(
         {"required_version": ">= 1.9", "required_providers": _PROVIDERS} | _backend(graph),
-        {"aws": [{"region": REGION.ref, "default_tags": [{"tags": _tags(graph)}]}]},
+        {"aws": [{"region": REGION.ref}]},
         tuple(made.values()),
         _variables(graph),
         tuple(_outputs(graph)),
@@ -59,8 +59,21 @@ def design(graph: Graph, package: Package) -> Design:
 _PROVIDERS = {"aws": {"source": "hashicorp/aws", "version": "~> 5.100"}}
 
 
-def _tags(graph: Graph) -> dict[str, str]:
-    return {"asterism-platform": graph.platform, "asterism-stage": graph.stage}
+_TAGGED = frozenset(
+    f"aws_{kind}"
+    for kind in (
+        "apigatewayv2_api", "cloudwatch_log_group", "db_instance", "dynamodb_table", "lambda_function", "s3_bucket",
+        "secretsmanager_secret", "sns_topic", "sqs_queue",
+    )
+)  # fmt: skip
+"""What carries tags, for bills and searches. A Kinesis stream's name says enough."""
+
+
+def _tagged(resource: Resource, graph: Graph) -> Resource:
+    if resource.kind not in _TAGGED:
+        return resource
+    tags = {"asterism-platform": graph.platform, "asterism-stage": graph.stage}
+    return replace(resource, arguments={**resource.arguments, "tags": tags})
 
 
 def _backend(graph: Graph) -> dict[str, Any]:

@@ -21,13 +21,7 @@ def code(setting: Setting) -> Iterator[Resource]:
         yield Resource(
             "aws_s3_object",
             name,
-            {
-                "bucket": bucket,
-                "key": archive.file,
-                "source": f"${{path.module}}/{archive.file}",
-                # Tags of its own it needs none; an object has room for ten.
-                "override_provider": [{"default_tags": [{"tags": {}}]}],
-            },
+            {"bucket": bucket, "key": archive.file, "source": f"${{path.module}}/{archive.file}"},
             f"the package {name}",
             place,
         )

@@ -16,6 +16,7 @@ from asterism.deploy.aws.setting import (
     reference,
 )
 from asterism.deploy.graph import Door, Function, Records
+from asterism.deploy.package import PROJECT
 from asterism.deploy.resource import Resource, label
 
 FOURTEEN_DAYS = 1_209_600
@@ -66,7 +67,7 @@ def environment(setting: Setting, declared: Function) -> dict[str, str]:
     """What the function is told: which project and stage, what it is, and the variables of the project's own."""
     graph = setting.graph
     told = {
-        "ASTERISM_PROJECT": "/var/task/platform",
+        "ASTERISM_PROJECT": PROJECT,
         "ASTERISM_STAGE": graph.stage,
         "ASTERISM_FUNCTION": declared.name,
         "ASTERISM_SECRETS": f"awssecrets://{setting.target.name}",

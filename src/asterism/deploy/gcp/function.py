@@ -19,6 +19,7 @@ from asterism.deploy.gcp.setting import (
     uri_of,
 )
 from asterism.deploy.graph import Door, Function, Records
+from asterism.deploy.package import PROJECT as FOLDER
 from asterism.deploy.resource import Resource, label
 
 CONTAINER_REQUESTS = 16
@@ -77,7 +78,7 @@ def environment(setting: Setting, declared: Function) -> dict[str, str]:
     """What the function is told: which project and stage, what it is, and the variables of the project's own."""
     graph = setting.graph
     told = {
-        "ASTERISM_PROJECT": "/workspace/project",
+        "ASTERISM_PROJECT": FOLDER,
         "ASTERISM_STAGE": graph.stage,
         "ASTERISM_FUNCTION": declared.name,
         "ASTERISM_SECRETS": f"gcpsecrets://{PROJECT.ref}/{setting.target.name}",
