@@ -4,8 +4,8 @@ Adapters are imported inside the functions that need them: DuckDB, ADBC and obst
 `asterism --help` may take to answer, and a stage needs only some of them.
 
 An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
-`log.SCHEME`, `state.SCHEME`, `mailer.SCHEME` or `source.SCHEME`: a callable of the URI, or for a source of
-(declaration, url, name), which answers the port's object.
+`log.SCHEME`, `state.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or `source.SCHEME`: a callable of the URI, or for a
+source of (declaration, url, name), which answers the port's object.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from asterism.ports.mailer import Mailer
 from asterism.ports.meter import Meter
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
+from asterism.ports.secrets import Secrets
 from asterism.ports.sheets import Sheets
 from asterism.ports.source import Source
 from asterism.ports.state import State
@@ -341,6 +342,18 @@ _PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout
 def _patient(url: str) -> str:
     missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
     return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
+
+
+def vault(uri: str) -> Secrets:
+    """A store of secrets. Raises UsageError for an unknown scheme."""
+    scheme = urlsplit(uri).scheme
+    if scheme == "awssecrets":
+        with needing(f"the store of secrets {uri}"):
+            from asterism.adapters.aws.secrets import SecretsManager
+
+        return SecretsManager(uri)
+    made: Secrets = _outside("secrets", scheme, f"the store of secrets {uri}", ("awssecrets",))(uri)
+    return made
 
 
 _EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp", "grpc": "gcp"}

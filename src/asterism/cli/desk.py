@@ -23,6 +23,7 @@ from asterism.ports.tracer import Tracer
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
 from asterism.run.trace import SILENT
+from asterism.wire import vault
 
 if TYPE_CHECKING:
     # The kernel brings sqlglot with it, and `--help` does not wait for that.
@@ -163,7 +164,7 @@ def perform(
     from asterism.run.trace import together
     from asterism.wire import Wiring, tracers
 
-    project = project or load(common.root(), common.stage)
+    project = project or load(common.root(), common.stage, vault=vault)
     state = Path(project.stage.state)
     with progress_bars(quiet=common.json) as progress:
         until = time.monotonic() + (0 if alone and control.is_served(state) else PATIENCE)

@@ -36,6 +36,7 @@ from asterism.cli.watch import Watch
 from asterism.declare.source import Pull
 from asterism.errors import AsterismError, EngineError, UsageError
 from asterism.project.load import examine
+from asterism.wire import vault
 
 if TYPE_CHECKING:
     from asterism.run.control import Caller
@@ -352,7 +353,7 @@ class Running:
 
     def reload(self) -> None:
         """Take up the project's files as they are now; where they are wrong, go on with those before."""
-        project, problems = examine(self.desk.project.root, self.desk.project.stage.name)
+        project, problems = examine(self.desk.project.root, self.desk.project.stage.name, vault=vault)
         if problems or project is None:
             text = "\n".join(str(problem) for problem in problems)
             self.say("problems", f"the edited files are wrong, going on with those before:\n{text}")

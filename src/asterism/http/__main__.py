@@ -19,7 +19,7 @@ from asterism.http.server import HttpServer
 from asterism.project.load import Project, load
 from asterism.run.collect import Collector
 from asterism.run.trace import together
-from asterism.wire import Wiring, logger, meter, tracers
+from asterism.wire import Wiring, logger, meter, tracers, vault
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
-            project = load(given.project, given.stage)
+            project = load(given.project, given.stage, vault=vault)
             logger(given.log_format, platform=project.name, stage=project.stage.name, part="http")
             runner.run(_serve(project, given.host, given.port, tied=given.tied))
     except AsterismError as error:

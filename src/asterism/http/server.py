@@ -110,6 +110,10 @@ class HttpServer:
             )
             self._server.on_startup(lambda: listening(number))
             await self._server.serve()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what an application that was not served holds."""
         self._large.shutdown()
         self._asker.close()
 

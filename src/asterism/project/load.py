@@ -72,28 +72,39 @@ class Project:
 
 
 def load(
-    root: Path, stage: str | None = None, environment: Mapping[str, str] | None = None, *, sealed: bool = False
+    root: Path,
+    stage: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    sealed: bool = False,
+    vault: settings.Vault | None = None,
 ) -> Project:
     """Read the project in the folder `root`. Executes its `platform.py`; connects to nothing.
 
-    `stage` None is the default stage. `sealed` leaves `secret://NAME` where a secret is meant. Raises ProjectError with
-    every problem that the files alone can show.
+    `stage` None is the default stage. `sealed` leaves `secret://NAME` where a secret is meant; `vault` opens a
+    store of secrets by its URI. Raises ProjectError with every problem that the files alone can show.
     """
-    project, problems = examine(root, stage, environment, sealed=sealed)
+    project, problems = examine(root, stage, environment, sealed=sealed, vault=vault)
     if problems or project is None:
         raise ProjectError(root, tuple(problems))
     return project
 
 
 def examine(
-    root: Path, stage: str | None = None, environment: Mapping[str, str] | None = None, *, sealed: bool = False
+    root: Path,
+    stage: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    sealed: bool = False,
+    vault: settings.Vault | None = None,
 ) -> tuple[Project | None, list[Problem]]:
     """The same, raising nothing: the project without the files that cannot be read, and all problems.
 
     None stands for a project whose stage or platform cannot be told.
     """
     root = root.absolute()
-    chosen, problems = settings.read(root, stage, os.environ if environment is None else environment, sealed=sealed)
+    given = os.environ if environment is None else environment
+    chosen, problems = settings.read(root, stage, given, sealed=sealed, vault=vault)
     platform, platform_problems = execute(root / PLATFORM_FILE, root)
     problems += platform_problems
     models, model_problems = _files(root, "models", headers.model)

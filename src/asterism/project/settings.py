@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +13,17 @@ from typing import Any
 from asterism.declare.deployment import Deployment
 from asterism.declare.duration import duration
 from asterism.declare.stage import Stage
-from asterism.errors import Problem
+from asterism.errors import Problem, UsageError
+from asterism.ports.secrets import Secrets
 from asterism.project.deployment import DEPLOY_SETTINGS, deployment
 from asterism.project.nearest import suggestion
 from asterism.project.setting import Setting
 from asterism.project.variables import UnresolvedError, Variables
 
 FILE = "asterism.toml"
+SECRETS = "ASTERISM_SECRETS"
+"""The variable that says where secrets are, for stages that do not."""
+Vault = Callable[[str], Secrets]
 
 
 PLATFORM_SETTINGS = (Setting("default_stage", str, "dev", "The stage that commands work on without `--stage`."),)
@@ -39,7 +43,13 @@ STAGE_SETTINGS = (
         "`gs://bucket/prefix`.",
     ),
     Setting("state", str, ".asterism/<stage>", "A local folder for locks and sockets."),
-    Setting("secrets", str, ".asterism/secrets", "A folder with one file a secret, for `${secret:NAME}`."),
+    Setting(
+        "secrets",
+        str,
+        ".asterism/secrets",
+        "Where `${secret:NAME}` is looked up: a folder with one file a secret, `awssecrets://prefix?region=…`. If it "
+        "is not given, the environment may say it: `ASTERISM_SECRETS`.",
+    ),
     Setting("production", bool, False, "Refuses `simulate` and `reset`."),  # noqa: FBT003 - a value
     Setting("schedules", bool, True, "Whether `run` pulls by the clock."),  # noqa: FBT003 - a value
     Setting("processed", bool, True, "Whether each model's changes are written to the lake as well."),  # noqa: FBT003
@@ -96,11 +106,11 @@ class Settings:
 
 
 def read(
-    root: Path, chosen: str | None, environment: Mapping[str, str], *, sealed: bool = False
+    root: Path, chosen: str | None, environment: Mapping[str, str], *, sealed: bool = False, vault: Vault | None = None
 ) -> tuple[Settings | None, list[Problem]]:
     """Read `asterism.toml` of `root` for the stage `chosen`, or the default one. Only that stage is interpolated.
 
-    With `sealed` no secret is read: `secret://NAME` stands in its place.
+    With `sealed` no secret is read: `secret://NAME` stands in its place. `vault` opens a store of secrets by its URI.
 
     Answers None with at least one problem where there is no such stage to speak of.
     """
@@ -114,7 +124,7 @@ def read(
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         line = re.search(r"at line (\d+)", str(error))
         return None, [Problem(f"{FILE}:{line[1]}" if line else FILE, f"is not TOML: {error}", "Correct the syntax.")]
-    reader = _Reader(root, document, _lines(text), sealed=sealed)
+    reader = _Reader(root, document, _lines(text), sealed=sealed, vault=vault)
     reader.check_keys()
     name = reader.choose(chosen, environment)
     settings = reader.settings(name, environment) if name is not None else None
@@ -138,10 +148,16 @@ class _Reader:
     """Reads one document, collecting problems."""
 
     def __init__(
-        self, root: Path, document: dict[str, Any], lines: dict[tuple[str, ...], int], *, sealed: bool
+        self,
+        root: Path,
+        document: dict[str, Any],
+        lines: dict[tuple[str, ...], int],
+        *,
+        sealed: bool,
+        vault: Vault | None,
     ) -> None:
         self.root = root
-        self.sealed = sealed
+        self.sealed, self.vault = sealed, vault
         self.document = document
         self.lines = lines
         self.stages = {name: value for name, value in document.items() if isinstance(value, dict)}
@@ -194,8 +210,10 @@ class _Reader:
         declared = declared if isinstance(declared, dict) else {}
         declared = {key: value for key, value in declared.items() if isinstance(value, str)}
         plain = Variables(environment, declared, self.root / ".asterism" / "secrets", self.sealed)
-        secrets = self._text(plain, name, "secrets")
+        secrets = self._text(plain, name, "secrets") or environment.get(SECRETS, "")
         variables = replace(plain, secrets=self.root / secrets) if secrets else plain
+        if "://" in secrets and not self.sealed:
+            variables = replace(plain, vault=self._vault(name, secrets))
         texts = {key: self._text(variables, name, key) for key in _TEXTS}
         for key in ("warehouse", "lake"):
             if key not in section:
@@ -232,6 +250,16 @@ class _Reader:
             deploy=self._deployment(variables, name),
         )
         return Settings(stage, variables)
+
+    def _vault(self, stage: str, uri: str) -> Secrets | None:
+        if self.vault is None:
+            self.report((stage, "secrets"), f"{uri} is not read here", "Export the secrets, or name a folder.")
+            return None
+        try:
+            return self.vault(uri)
+        except UsageError as error:
+            self.report((stage, "secrets"), f"{error.subject}: {error.fact}", error.remedy)
+            return None
 
     def _text(self, variables: Variables, stage: str, key: str) -> str | None:
         value = self.stages[stage].get(key)

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterism.errors import AsterismError
+from asterism.ports.secrets import Secrets
+
 _REFERENCE = re.compile(
     r"\$\$\{|\$\{(?P<secret>secret:)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
 )
@@ -38,6 +41,8 @@ class Variables:
     """A folder with one file a secret, for secrets that are not in the environment."""
     sealed: bool = False
     """Whether a secret's name stands in the place of its value, as `secret://NAME`: for who must not know it."""
+    vault: Secrets | None = None
+    """A store of secrets in the folder's place."""
 
     def interpolate(self, text: str, _within: tuple[str, ...] = ()) -> str:
         """Put values in the place of references; `$${` stands for `${`. Raises UnresolvedError where there is none.
@@ -78,6 +83,12 @@ class Variables:
             return SEALED + name
         if name in self.environment:
             return self.environment[name]
+        if self.vault is not None:
+            try:
+                return self.vault.get(name)
+            except AsterismError as error:
+                fact = f"the secret {name} cannot be read: {error.fact}"
+                raise UnresolvedError("${secret:" + name, fact, error.remedy) from error
         file = self.secrets / name
         return file.read_text().rstrip("\r\n") if file.is_file() else None
 
@@ -85,7 +96,8 @@ class Variables:
         name = match["name"]
         mark = "${" + (match["secret"] or "") + name
         if match["secret"]:
-            remedy = f"Put it into the file {self.secrets / name}, or export {name}."
+            place = f"the file {self.secrets / name}" if self.vault is None else self.vault.place.replace("NAME", name)
+            remedy = f"Put it into {place}, or export {name}."
             return UnresolvedError(mark, f"the secret {name} is not set", remedy)
         remedy = f"Export {name}, give it under the stage's variables in asterism.toml, or write ${{{name}:-default}}."
         return UnresolvedError(mark, f"the variable {name} is not set", remedy)

@@ -5,6 +5,7 @@ Credentials and endpoints come from the environment, as for the lake.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +69,9 @@ class Store:
         retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
         store = S3Store if urlsplit(self._url).scheme == "s3" else GCSStore
         with self._speaking():
-            return store.from_url(self._url, retry_config=retry)
+            named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
+            plain = any(each.startswith("http://") for each in named)  # a server of this machine, as a rule
+            return store.from_url(self._url, retry_config=retry, client_options={"allow_http": plain})
 
     def items(self) -> list[Item]:
         """The objects, in the order in which they were written. Local files that are being written are left out."""

@@ -58,7 +58,7 @@ class ObstoreLake:
                 # A minute of retries at most: the verbs have a backoff of their own, and people wait for an answer.
                 retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
                 store = S3Store if parts.scheme == "s3" else GCSStore
-                self._store = store.from_url(uri, retry_config=retry)
+                self._store = store.from_url(uri, retry_config=retry, client_options={"allow_http": _is_plain()})
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
@@ -142,6 +142,12 @@ class ObstoreLake:
 
     def _error(self, key: str, fact: str, remedy: str) -> LakeError:
         return LakeError(f"lake {self.uri.rstrip('/')}/{key}", fact, remedy)
+
+
+def _is_plain() -> bool:
+    """Whether the environment leads to a server that speaks plain HTTP: one of this machine, as a rule."""
+    named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
+    return any(each.startswith("http://") for each in named)
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOpt
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import AlertError, AsterismError, UsageError
 from asterism.project.load import load
+from asterism.wire import vault
 
 _HELP = """\
 Look after alerts: what `asterism run` tells the stage's addresses when something goes wrong, and when that is over.
@@ -40,7 +41,7 @@ def try_out(
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     title = f"[{loaded.name}/{loaded.stage.name}] a test"
     if not loaded.stage.alerts:
         remedy = 'Write alerts = ["mailto://…"] in its section of asterism.toml.'

@@ -15,6 +15,7 @@ from asterism.declare.table import Table
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
+from asterism.wire import vault
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,7 @@ def check(
     anything is wrong. Columns are those of the warehouse's raw tables; before the first pull, of the sources.
     """
     chosen = common(context, project, stage, as_json, debug)
-    found, problems = examine(chosen.root(), chosen.stage)
+    found, problems = examine(chosen.root(), chosen.stage, vault=vault)
     if found is None or any(problem.where.startswith(f"{SETTINGS_FILE}:") for problem in problems):
         # Without its places the platform cannot be looked at any further.
         raise ProjectError(chosen.root(), tuple(problems))
@@ -55,7 +56,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     from asterism.project.check import check as check_files
     from asterism.project.check import ordered
 
-    project, problems = examine(Path(arguments["root"]), arguments["stage"])
+    project, problems = examine(Path(arguments["root"]), arguments["stage"], vault=vault)
     if project is None:
         raise ProjectError(arguments["root"], tuple(problems))
     tables, held, failures = _learn(desk, project)

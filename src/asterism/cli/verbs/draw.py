@@ -11,6 +11,7 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.project.load import load
+from asterism.wire import vault
 
 
 class Format(StrEnum):
@@ -45,7 +46,7 @@ def draw(
     from asterism.project.graph import graph
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     drawn = graph(loaded)
     if chosen.json:
         nodes = [{"id": node.id, "name": node.name, "kind": node.kind} for node in drawn.nodes]

@@ -14,6 +14,7 @@ from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.project.load import load
+from asterism.wire import vault
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,7 @@ def reset(
     Asks for the stage's name first. Refused in production, and while `asterism run` works on the stage.
     """
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     _confirm(loaded.stage, yes)
     result = perform(chosen, "reset", work, {}, alone=True, project=loaded)
     if chosen.json:

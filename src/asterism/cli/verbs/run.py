@@ -13,6 +13,7 @@ from asterism.cli.desk import PATIENCE, Desk
 from asterism.cli.running import Running
 from asterism.cli.telemetry import Telemetry, form
 from asterism.project.load import Project, load
+from asterism.wire import vault
 
 _USUAL = 8000
 
@@ -56,7 +57,7 @@ def run(
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
         served = None if no_http else (host, _port(loaded, host) if port is None else port)

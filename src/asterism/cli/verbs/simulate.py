@@ -17,6 +17,7 @@ from asterism.declare.stream import EventSimulator
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
+from asterism.wire import vault
 
 if TYPE_CHECKING:
     from asterism.ports.log import Log
@@ -60,7 +61,7 @@ def simulate(
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     refuse_simulation(loaded.stage)
     simulator = _one(loaded, name)
     stopping = _until_stopped()

@@ -18,6 +18,7 @@ from asterism.declare.case import Case
 from asterism.declare.source import Amplitude
 from asterism.errors import AsterismError, ProjectError
 from asterism.project.load import Project, load
+from asterism.wire import vault
 
 if TYPE_CHECKING:
     from asterism.run.trial import Bench, Difference
@@ -54,7 +55,7 @@ def try_cases(
     from asterism.project.cases import read
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage)
+    loaded = load(chosen.root(), chosen.stage, vault=vault)
     cases, problems = read(loaded.root)
     if problems:
         raise ProjectError(loaded.root, tuple(problems))
