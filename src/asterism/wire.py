@@ -232,6 +232,11 @@ class Wiring:
 
     def alerts(self, address: str) -> Alerts:
         """Who is alerted at an address of the stage. Raises UsageError for one that says nothing to anybody."""
+        if urlsplit(address).scheme == "awssns":
+            with needing(f"the alerts of stage {self.stage.name}"):
+                from asterism.adapters.aws.alerts import SnsAlerts
+
+            return SnsAlerts(address)
         from asterism.adapters.apprise.alerts import AppriseAlerts
 
         return AppriseAlerts(address)

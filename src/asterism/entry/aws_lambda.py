@@ -3,11 +3,13 @@
     schedule            {"source": "asterism", "verb": "pull", "name": "totesys"}, or EventBridge's own: all pulls
     S3                  objects that appeared: the pulls of their places
     Kinesis             records of a stream: the consumers in ASTERISM_CONSUMER read on
-    SQS, SNS            records for a stream: of the message's attribute `stream`, of the topic, or ASTERISM_STREAM
+    SQS, SNS            records for a stream: of the message's attribute `stream`, of the topic, or ASTERISM_STREAM;
+                        and what SNS, S3 or a dead letter of Kinesis put into a queue
     Firehose            a transformation: ASTERISM_STREAM, and ASTERISM_TRANSFORM where one is applied
     API Gateway, URL    a request for the same HTTP application that `asterism run` serves
 
-ASTERISM_PROJECT is the platform's folder, ASTERISM_STAGE its stage, ASTERISM_SCRATCH a folder that may be written.
+ASTERISM_PROJECT is the platform's folder in the package, ASTERISM_STAGE its stage, ASTERISM_SCRATCH a folder that may
+be written.
 
 A failure is told by item where the service can send items again: `batchItemFailures`. Else it is raised, and the
 service tries again, or puts the event among the dead letters.
@@ -47,7 +49,8 @@ def handler(event: Event, context: Any = None) -> Any:
 @cache
 def site() -> Site:
     """The platform, read once a process."""
-    root = Path(os.environ.get("ASTERISM_PROJECT", "/var/task/project"))
+    code = Path(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
+    root = code / os.environ.get("ASTERISM_PROJECT", "project")
     scratch = Path(os.environ.get("ASTERISM_SCRATCH", "/tmp/asterism"))  # noqa: S108 - the one place there is
     return Site(root, os.environ.get("ASTERISM_STAGE"), scratch, os.environ)
 
@@ -122,7 +125,7 @@ def _queue(event: Event, _context: Any) -> Any:
 
 
 def _notification(body: str) -> Event | None:
-    """What a topic or a bucket put into a queue; None: a record."""
+    """What a topic, a bucket, or Kinesis of records that it let go of, put into a queue; None: a record."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -131,14 +134,19 @@ def _notification(body: str) -> Event | None:
         return None
     if found.get("Type") == "Notification" and "TopicArn" in found:
         return {"Records": [{"EventSource": "aws:sns", "Sns": found}]}
+    if "KinesisBatchInfo" in found:
+        sequence = found["KinesisBatchInfo"].get("startSequenceNumber", "")
+        return {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": sequence}}]}
     sources = {each.get("eventSource") for each in found.get("Records", ()) if isinstance(each, dict)}
     return found if sources == {"aws:s3"} else None
 
 
 def _told(event: Event) -> None:
+    """Do what an event in a message asks for. Raises AsterismError where it has not been done."""
     kind = _kind(event)
-    if kind is not None:
-        kind(event, None)
+    answer = kind(event, None) if kind is not None else None
+    if isinstance(answer, dict) and answer.get("batchItemFailures"):
+        raise AsterismError("the message", "could not be worked off", "It comes again.")
 
 
 def _topic(event: Event, _context: Any) -> Any:
@@ -158,10 +166,11 @@ def _delivery(event: Event, _context: Any) -> Any:
 
 @cache
 def _deliveries(stream: str, transform: str) -> Any:
+    from asterism.adapters.aws.frames import bodies
     from asterism.entry.delivery import Delivery
 
     known = {each.name: each for each in site().project.platform.transforms}
-    return Delivery(site().shape(stream), known[transform] if transform else None)
+    return Delivery(site().shape(stream), known[transform] if transform else None, bodies)
 
 
 def _request(event: Event, _context: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,12 @@ _log = logging.getLogger(__name__)
 class Delivery:
     """What becomes of the records of one stream: as they came, or what a transform makes of them."""
 
-    def __init__(self, shape: Shape, transform: Transform | None = None) -> None:
+    def __init__(
+        self, shape: Shape, transform: Transform | None = None, opened: Callable[[bytes], Sequence[bytes]] | None = None
+    ) -> None:
+        """`opened` answers the records in one of Firehose's, where a log packs several."""
         self._shape, self._transform = shape, transform
+        self._opened = opened or (lambda data: [data])
         self._into = Shape(transform.into) if transform is not None else shape
 
     def answered(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +37,8 @@ class Delivery:
     def _answer(self, record: Mapping[str, Any]) -> dict[str, Any]:
         name = record["recordId"]
         try:
-            lines = [*self._lines(base64.b64decode(record["data"]))]
+            bodies = self._opened(base64.b64decode(record["data"]))
+            lines = [line for body in bodies for line in self._lines(body)]
         except Exception as error:  # noqa: BLE001 - a user's function may raise anything
             _log.warning("stream %s: a record fails: %s", self._shape.stream.name, error)
             return {"recordId": name, "result": "ProcessingFailed", "data": record["data"]}

@@ -80,7 +80,8 @@ STAGE_SETTINGS = (
         list,
         [],
         "Who is told when a step fails, an objective is missed, the quarantine grows or a disk fills, and when that is "
-        "over: addresses of Apprise, like `mailto://user:password@host?to=…` or `slack://…`.",
+        "over: addresses of Apprise, like `mailto://user:password@host?to=…` or `slack://…`; "
+        "`awssns://TOPIC` is a topic of SNS, by its ARN.",
     ),
     Setting("freshness", str, "", "How old a model's data may be, `30m` say; wins over the platform's, not a model's."),
     Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never."),

@@ -13,9 +13,11 @@ import shapes
 from story.clouds import move_to_aws
 from story.house import House
 
+from asterism.adapters.aws.frames import frames
 from asterism.entry import aws_lambda
 from asterism.entry.aws_lambda import handler, site
 from asterism.errors import UsageError
+from asterism.ports.log import Entry
 from asterism.run.tokens import Tokens
 
 pytestmark = pytest.mark.timeout(300)
@@ -191,6 +193,28 @@ def test_firehose_gets_every_record_back_under_its_id(function, monkeypatch):
     lines = [json.loads(line) for line in base64.b64decode(told[1]["data"]).splitlines()]
     assert [(each["first_name"], each["last_name"]) for each in lines] == [("B", None), (None, "C")]
     assert told[0]["metadata"]["partitionKeys"]["stream"] == "users"
+
+
+def test_frames_of_the_log_are_opened_for_firehose(function, monkeypatch):
+    monkeypatch.setenv("ASTERISM_STREAM", "raw-users")
+    monkeypatch.delenv("ASTERISM_TRANSFORM", raising=False)
+    (frame,) = frames([Entry("a", "", b'{"n":1}'), Entry("b", "", b'{"n":2}')])
+    (told,) = handler(shapes.delivery([frame]))["records"]
+    assert base64.b64decode(told["data"]) == b'{"n":1}\n{"n":2}\n'
+    assert frame.splitlines()[1:] == [b'{"n":1}', b'{"n":2}']  # as it would stand in a bucket without a function
+
+
+def test_a_dead_letter_of_kinesis_has_its_consumers_read_on(function, monkeypatch):
+    monkeypatch.setenv("ASTERISM_CONSUMER", "warehouse")
+    handler(shapes.messages(['{"last_name": "Missed"}'], stream="users", id="missed"))
+    letter = {
+        "requestContext": {"requestId": "c9b8fa9f", "condition": "Exhausted"},
+        "version": "1.0", "timestamp": "2026-11-14T00:38:06.021Z",
+        "KinesisBatchInfo": {"shardId": "shardId-000000000000", "startSequenceNumber": "1", "endSequenceNumber": "2",
+                             "batchSize": 2, "streamArn": "arn:aws:kinesis:eu-west-2:123456789012:stream/users"},
+    }  # fmt: skip
+    assert handler(shapes.messages([json.dumps(letter)])) == {"batchItemFailures": []}
+    assert rows("SELECT _id FROM streams.users WHERE last_name = 'Missed'") == [("missed",)]
 
 
 def test_an_event_of_no_known_kind_is_refused(function):

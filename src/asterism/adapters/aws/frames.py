@@ -1,8 +1,8 @@
 """Several records of a log in one record of Kinesis, which is billed, limited and kept by those.
 
-A frame is a line of JSON, `{"asterism":1,"entries":[[id, key, length], …]}`, and behind its line break the bodies, one
-after the other. What does not begin so was put by somebody else: it is one record, the body as it came, with an id made
-from its place.
+A frame is a line of JSON, `{"asterism":1,"entries":[[id, key, length], …]}`, and the bodies, a line each: where a
+service writes frames to a bucket as they are, lines of JSON stand there. What does not begin so was put by somebody
+else: it is one record, the body as it came, with an id made from its place.
 
 A record's position is the frame's sequence number times 65,536, and its place in the frame from 1 on; a digit 1 stands
 before that number, which is a text to its server, zeros before it included.
@@ -38,7 +38,7 @@ _ENCODER = msgspec.json.Encoder()
 
 def taken(entry: Entry) -> int:
     """Bytes that an entry takes in a frame, at most."""
-    return len(entry.body) + len(_ENCODER.encode((entry.id, entry.key, len(entry.body)))) + 1
+    return len(entry.body) + len(_ENCODER.encode((entry.id, entry.key, len(entry.body)))) + 2
 
 
 def frames(entries: Iterable[Entry]) -> Iterator[bytes]:
@@ -63,12 +63,19 @@ def unpacked(shard: str, sequence: str, at: datetime | float, key: str, data: by
     if data.startswith(_MARK):
         line, _, bodies = data.partition(b"\n")
         entries = _HEADS.decode(line).entries
-        ends = accumulate(length for _, _, length in entries)
+        ends = accumulate(length + 1 for _, _, length in entries)
         return [
-            Logged(shard, first + place, ident, own, micros, bodies[end - length : end])
+            Logged(shard, first + place, ident, own, micros, bodies[end - length - 1 : end - 1])
             for place, ((ident, own, length), end) in enumerate(zip(entries, ends, strict=True), 1)
         ]
     return [Logged(shard, first + 1, f"{shard}:{sequence}", key, micros, _line(data))]
+
+
+def bodies(data: bytes) -> list[bytes]:
+    """The bodies in what stands in Kinesis, or what somebody else put there, as it is."""
+    if data.startswith(_MARK):
+        return [each.body for each in unpacked("", "0", 0.0, "", data)]
+    return [data]
 
 
 def sequence_of(position: int) -> str:
@@ -78,7 +85,7 @@ def sequence_of(position: int) -> str:
 
 def _packed(entries: list[Entry]) -> bytes:
     head: dict[str, Any] = {"asterism": 1, "entries": [(each.id, each.key, len(each.body)) for each in entries]}
-    return b"\n".join((_ENCODER.encode(head), b"".join(each.body for each in entries)))
+    return b"\n".join((_ENCODER.encode(head), *(each.body for each in entries), b""))
 
 
 def _line(data: bytes) -> bytes:
