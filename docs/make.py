@@ -22,10 +22,12 @@ from asterism.project.settings import PLATFORM_SETTINGS, STAGE_SETTINGS
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "asterism"
 LAYERS = (
+    "entry",
     "cli",
     "http",
     "deploy",
     "wire",
+    "outside",
     "adapters",
     "run",
     "project",

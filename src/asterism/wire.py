@@ -4,18 +4,17 @@ Adapters are imported inside the functions that need them: DuckDB, ADBC and obst
 `asterism --help` may take to answer, and a stage needs only some of them.
 
 An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
-`log.SCHEME`, `state.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or `source.SCHEME`: a callable of the URI, or for a
-source of (declaration, url, name), which answers the port's object.
+`log.SCHEME`, `state.SCHEME`, `catalogue.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or `source.SCHEME`: a callable of
+the URI, or for a source of (declaration, url, name), which answers the port's object.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +26,9 @@ from asterism.declare.simulator import Simulator
 from asterism.declare.source import Amplitude, Files, Pull
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
+from asterism.outside import needing, outside
 from asterism.ports.alerts import Alerts
+from asterism.ports.catalogue import Catalogue
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
@@ -43,7 +44,6 @@ from asterism.ports.source import Source
 from asterism.ports.state import State
 from asterism.ports.tracer import Tracer
 
-GROUP = "asterism.adapters"
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 _TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _LINEAGE = ("OPENLINEAGE_URL",)
@@ -102,7 +102,7 @@ class Wiring:
             made = PostgresEngine(self._postgres(uri))
         else:
             known = ("duckdb", "postgresql", "embedded")
-            made = _outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
+            made = outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
         self._stack.callback(made.close)
         return made
 
@@ -114,7 +114,7 @@ class Wiring:
 
         if scheme in SCHEMES:
             return ObstoreLake(uri)
-        lake: Lake = _outside("lake", scheme, f"the lake of stage {self.stage.name}", SCHEMES)(uri)
+        lake: Lake = outside("lake", scheme, f"the lake of stage {self.stage.name}", SCHEMES)(uri)
         return lake
 
     def parquet(self) -> Parquet:
@@ -158,7 +158,7 @@ class Wiring:
             made = PubSubLog(uri)
         else:
             known = ("sqlite", "kinesis", "pubsub")
-            made = _outside("log", scheme, f"the log of stage {self.stage.name}", known)(uri)
+            made = outside("log", scheme, f"the log of stage {self.stage.name}", known)(uri)
         self._lasting.callback(made.close)
         self._log = made
         return made
@@ -186,7 +186,7 @@ class Wiring:
 
             made = BigtableState(uri)
         else:
-            made = _outside("state", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
+            made = outside("state", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
         self._lasting.callback(made.close)
         self._states = made
         return made
@@ -216,8 +216,22 @@ class Wiring:
             made = PostgresSource(pull.source, self._postgres(url), pull.into)
         else:
             known = ("postgresql", "embedded")
-            made = _outside("source", scheme, f"the source {pull.into}", known)(pull.source, url, pull.into)
+            made = outside("source", scheme, f"the source {pull.into}", known)(pull.source, url, pull.into)
         self._stack.callback(made.close)
+        return made
+
+    def catalogue(self) -> Catalogue:
+        """Where the lake's tables are asked. Raises UsageError where the stage says none, or an unknown scheme."""
+        uri, subject = self.stage.catalogue, f"the catalogue of stage {self.stage.name}"
+        if not uri:
+            raise UsageError(subject, "is not named", 'Write catalogue = "athena://DATABASE" in asterism.toml.')
+        scheme = urlsplit(uri).scheme
+        if scheme == "athena":
+            with needing(subject):
+                from asterism.adapters.aws.athena import AthenaCatalogue
+
+            return AthenaCatalogue(uri)
+        made: Catalogue = outside("catalogue", scheme, subject, ("athena",))(uri)
         return made
 
     def mailer(self) -> Mailer:
@@ -227,7 +241,7 @@ class Wiring:
 
         if scheme in SCHEMES:
             return SmtpMailer(self.stage.mail)
-        mailer: Mailer = _outside("mailer", scheme, f"the mail of stage {self.stage.name}", SCHEMES)(self.stage.mail)
+        mailer: Mailer = outside("mailer", scheme, f"the mail of stage {self.stage.name}", SCHEMES)(self.stage.mail)
         return mailer
 
     def alerts(self, address: str) -> Alerts:
@@ -269,7 +283,7 @@ class Wiring:
         if scheme in SCHEMES:
             tools = (self.lake(), self.lines(), self.parquet(), self._aside(into))
             return FilesSource(declared, into, *tools, relist=relist)
-        made: Source = _outside("source", scheme, f"the source {into}", SCHEMES)(declared, declared.url, into)
+        made: Source = outside("source", scheme, f"the source {into}", SCHEMES)(declared, declared.url, into)
         return made
 
     def _aside(self, source: str) -> Callable[[Iterable[Any]], None]:
@@ -357,26 +371,8 @@ def vault(uri: str) -> Secrets:
             from asterism.adapters.aws.secrets import SecretsManager
 
         return SecretsManager(uri)
-    made: Secrets = _outside("secrets", scheme, f"the store of secrets {uri}", ("awssecrets",))(uri)
+    made: Secrets = outside("secrets", scheme, f"the store of secrets {uri}", ("awssecrets",))(uri)
     return made
-
-
-_EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp", "grpc": "gcp"}
-"""Which extra of ours brings a package of a vendor."""
-
-
-@contextmanager
-def needing(subject: str) -> Iterator[None]:
-    """Around the import of an adapter whose library may not be installed: then UsageError says which extra has it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
-            raise
-        extra = _EXTRAS[package]
-        remedy = f"Install it: pip install 'asterism[{extra}]'."
-        raise UsageError(subject, f"needs the package {error.name}, which is not installed", remedy) from error
 
 
 def duckdb_file(uri: str) -> Path | None:
@@ -386,18 +382,3 @@ def duckdb_file(uri: str) -> Path | None:
 
 def _path(uri: str) -> Path:
     return Path(uri.partition("://")[2].replace("//", "/", 1))
-
-
-def _outside(port: str, scheme: str, subject: str, known: tuple[str, ...]) -> Callable[..., Any]:
-    """The factory that a package registered for a scheme."""
-    registered = {point.name: point for point in entry_points(group=GROUP)}
-    point = registered.get(f"{port}.{scheme}")
-    if point is None:
-        others = [name.partition(".")[2] for name in registered if name.startswith(f"{port}.")]
-        schemes = ", ".join(f"{each}:" for each in (*known, *sorted(others)))
-        remedy = f"Use one of {schemes} in asterism.toml, or install a package that registers {port}.{scheme}."
-        raise UsageError(
-            subject, f"no adapter is known for {scheme + ':' if scheme else 'a URI without a scheme'}", remedy
-        )
-    factory: Callable[..., Any] = point.load()
-    return factory

@@ -14,8 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asterism.cli.common import Common
-from asterism.cli.show import progress_bars
 from asterism.declare.source import Pull
 from asterism.errors import LakeError, LockedError, UsageError
 from asterism.ports.source import Source
@@ -26,7 +24,8 @@ from asterism.run.trace import SILENT
 from asterism.wire import vault
 
 if TYPE_CHECKING:
-    # The kernel brings sqlglot with it, and `--help` does not wait for that.
+    # The kernel brings sqlglot with it, and `--help` does not wait for that; functions of clouds need no Typer.
+    from asterism.cli.common import Common
     from asterism.run.consume import Writer
     from asterism.run.streams import Streams
     from asterism.run.warehouse import Warehouse
@@ -159,6 +158,7 @@ def perform(
 
     Raises ProjectError, LockedError, and what the work raises.
     """
+    from asterism.cli.show import progress_bars
     from asterism.run import control
     from asterism.run.lock import StageLock
     from asterism.run.trace import together

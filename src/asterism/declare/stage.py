@@ -31,6 +31,8 @@ class Stage:
     """The log's URI: `sqlite:////absolute/file.db`."""
     views: str = ""
     """The URI of the live views' states: `sqlite:////absolute/file.db`."""
+    catalogue: str = ""
+    """Where the lake's tables are asked: `athena://database?…`; empty: nowhere."""
     mail: str = ""
     """The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: reports are not sent but shown."""
     sender: str = ""

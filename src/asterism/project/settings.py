@@ -68,6 +68,12 @@ STAGE_SETTINGS = (
         "The states of the live views: `sqlite:///file`, `dynamodb://table?region=…`, "
         "`bigtable://project/instance/table`.",
     ),
+    Setting(
+        "catalogue",
+        str,
+        "",
+        "Where `query --on lake` asks the lake's tables: `athena://database?workgroup=…&output=s3://…&region=…`.",
+    ),
     Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
     Setting("sender", str, "", "The address that mails come from."),
     Setting("cors", list, [], "Origins whose pages may call the HTTP server; `*` is any."),
@@ -238,6 +244,7 @@ class _Reader:
             simulators=section.get("simulators", True) is True,
             log=absolute(texts["log"] or f"sqlite:///{state}/log.db", self.root),
             views=absolute(texts["views"] or f"sqlite:///{state}/views.db", self.root),
+            catalogue=texts["catalogue"] or "",
             mail=texts["mail"] or "",
             sender=texts["sender"] or "",
             cors=tuple(str(each) for each in section.get("cors") or ()),
@@ -304,7 +311,7 @@ class _Reader:
             return None
 
 
-_TEXTS = ("warehouse", "lake", "state", "log", "views", "mail", "sender")
+_TEXTS = ("warehouse", "lake", "state", "log", "views", "catalogue", "mail", "sender")
 
 
 def _whole(section: Mapping[str, Any], key: str, default: int) -> int:

@@ -6,6 +6,7 @@ environment, `~/.aws`, the role of a function (`AWS_REGION`, `AWS_ENDPOINT_URL` 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import boto3
+from botocore import session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
@@ -49,7 +50,7 @@ class Service:
         return cls(unquote(parts.netloc + parts.path).strip("/"), region, endpoint, options)
 
     def client(self, service: str) -> Any:
-        """A client of boto3; safe to use from several threads. Raises UsageError where no region is known."""
+        """A client of botocore; safe to use from several threads. Raises UsageError where no region is known."""
         try:
             return _client(service, self.region, self.endpoint)
         except NoRegionError as error:
@@ -59,9 +60,14 @@ class Service:
 
 @lru_cache(maxsize=32)
 def _client(service: str, region: str | None, endpoint: str | None) -> Any:
-    """Making one reads megabytes of descriptions: a process makes it once."""
-    session = boto3.session.Session(region_name=region)
-    return session.client(service, endpoint_url=endpoint, config=_CONFIG)
+    """Making one reads megabytes of descriptions: a process makes it once. boto3 would bring its own on top."""
+    chosen = region or os.environ.get("AWS_REGION")  # botocore itself looks for AWS_DEFAULT_REGION
+    return _session().create_client(service, region_name=chosen, endpoint_url=endpoint, config=_CONFIG)
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    return session.get_session()
 
 
 def code(error: ClientError) -> str:
@@ -71,7 +77,7 @@ def code(error: ClientError) -> str:
 
 @contextmanager
 def speaking(kind: type[AsterismError], subject: str) -> Iterator[None]:
-    """Turn what boto3 raises into errors of `kind`, with what to do next."""
+    """Turn what botocore raises into errors of `kind`, with what to do next."""
     try:
         yield
     except NoCredentialsError as error:

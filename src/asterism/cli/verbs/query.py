@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
+from asterism.project.load import load
+from asterism.wire import vault
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,9 @@ def query(
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeat it.")
     ] = None,
+    on: Annotated[
+        str, typer.Option("--on", metavar="warehouse|lake", help="`lake`: ask the tables of its catalogue, in place.")
+    ] = "warehouse",
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
     project: ProjectOption = None,
     stage: StageOption = None,
@@ -36,13 +41,17 @@ def query(
 
     - `asterism query top_sales_staff`
     - `asterism query units_sold --param month=2024-11-01 --csv`
+    - `asterism query --on lake "select count(*) from raw_users where hour = '2026/03/01/12'"`
     - `asterism query "select count(*) from fact_payment where is_current" --json`
 
     Nothing can be written. In JSON, decimals and integers beyond 2^53 are texts.
     """
     chosen = common(context, project, stage, as_json, debug)
     values = dict(_pair(text) for text in param or ())
-    result = perform(chosen, "query", work, {"question": question, "values": values})
+    if on not in {"warehouse", "lake"}:
+        raise UsageError(f"--on {on}", "is nowhere to ask", "Write --on warehouse or --on lake.")
+    arguments = {"question": question, "values": values}
+    result = perform(chosen, "query", work, arguments) if on == "warehouse" else _of_the_lake(chosen, question, values)
     columns, rows = result["columns"], result["rows"]
     if chosen.json:
         show.as_json({"columns": columns, "rows": rows})
@@ -58,6 +67,17 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     from asterism.run.ask import Book, table
 
     return table(desk.warehouse.engine.reader(), Book(desk.project), arguments["question"], arguments["values"])
+
+
+def _of_the_lake(chosen: Common, question: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """What stands in the lake needs no turn: nobody holds it."""
+    from asterism.run.catalogue import table
+    from asterism.wire import Wiring
+
+    if values:
+        raise UsageError("--param", "is not taken with --on lake", "Write the values into the SELECT.")
+    with Wiring(load(chosen.root(), chosen.stage, vault=vault).stage) as wiring:
+        return table(wiring.catalogue(), question)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from asterism.deploy.aws.setting import Place, Setting, reference
 from asterism.deploy.resource import Resource, label
 
 COLUMNS = (("id", "string"), ("received_at", "string"), ("key", "string"), ("partition", "string"),
-           ("position", "bigint"), ("record", "string"))  # fmt: skip
+           ("position", "string"), ("record", "string"))  # fmt: skip
 """Of a landed line: run/records.py, Envelope. `record` is the JSON as it came."""
 LAKE = "lake"
 

@@ -1,0 +1,43 @@
+"""What may not be installed: adapters of other packages, and vendors' libraries that our own adapters need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import Any
+
+from asterism.errors import UsageError
+
+GROUP = "asterism.adapters"
+_EXTRAS = {"boto3": "aws", "botocore": "aws", "google": "gcp", "grpc": "gcp"}
+"""Which extra of ours brings a package of a vendor."""
+
+
+@contextmanager
+def needing(subject: str) -> Iterator[None]:
+    """Around the import of an adapter whose library may not be installed: then UsageError says which extra has it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        extra = _EXTRAS[package]
+        remedy = f"Install it: pip install 'asterism[{extra}]'."
+        raise UsageError(subject, f"needs the package {error.name}, which is not installed", remedy) from error
+
+
+def outside(port: str, scheme: str, subject: str, known: tuple[str, ...]) -> Callable[..., Any]:
+    """The factory that a package registered for a scheme."""
+    registered = {point.name: point for point in entry_points(group=GROUP)}
+    point = registered.get(f"{port}.{scheme}")
+    if point is None:
+        others = [name.partition(".")[2] for name in registered if name.startswith(f"{port}.")]
+        schemes = ", ".join(f"{each}:" for each in (*known, *sorted(others)))
+        remedy = f"Use one of {schemes} in asterism.toml, or install a package that registers {port}.{scheme}."
+        raise UsageError(
+            subject, f"no adapter is known for {scheme + ':' if scheme else 'a URI without a scheme'}", remedy
+        )
+    factory: Callable[..., Any] = point.load()
+    return factory
