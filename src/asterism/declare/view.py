@@ -55,6 +55,15 @@ class View:
     one, in the light of all before it. Each is appended once, under an id made from the record's; a rebuild tells
     nothing again of what the view had read."""
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether each state's records come in an order that every log promises: those of one key of the stream.
+
+        Else a state takes records of several keys. A log of one partition has them in the order in which they came;
+        behind a broker the fold must come to the same in any order.
+        """
+        return self.key is not None and self.key == self.stream.key
+
 
 def tumbling(time: str, size: str | timedelta, *, lateness: str | timedelta | None = None) -> Window:
     """Windows that follow one another: each record belongs to one. Raises ValueError for what is no duration."""

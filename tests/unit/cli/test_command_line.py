@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,6 +78,22 @@ def test_a_platform_is_checked_refreshed_and_asked(shop):
     }
     assert result(shop, "verify")["differences"] == 0
     assert result(shop, "status")["models"][0]["rows"] == 2
+
+
+def test_check_says_which_order_a_view_needs(tmp_path):
+    shutil.copytree(Path(__file__).parents[3] / "examples" / "occupancy", tmp_path / "doors")
+    told = {each["view"]: each["needs"] for each in result(tmp_path / "doors", "check")["views"]}
+    assert told == {
+        "occupancy": "the order of each service",
+        "site": "a fold that comes to the same in any order: accesses is ordered by service",
+        "hourly": "the order of each service; the rows of streams.accesses first",
+    }
+
+
+def test_a_stream_that_nothing_was_sent_to_is_empty(tmp_path):
+    shutil.copytree(Path(__file__).parents[3] / "examples" / "occupancy", tmp_path / "doors")
+    for name in ("accesses", "_quarantine"):
+        assert result(tmp_path / "doors", "query", f"select count(*) as n from {name}")["rows"] == [{"n": 0}]
 
 
 def test_values_of_a_query_lose_nothing(shop):

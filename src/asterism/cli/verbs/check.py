@@ -12,6 +12,7 @@ from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.table import Table
+from asterism.declare.view import View
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
@@ -34,8 +35,9 @@ def check(
 
     Each problem of the platform's files has its file, line and remedy.
 
-    Says of each sound model how it is maintained: incrementally, and by what, or in full, and why. Exit code 2 where
-    anything is wrong. Columns are those of the warehouse's raw tables; before the first pull, of the sources.
+    Says of each sound model how it is maintained: incrementally, and by what, or in full, and why; and of each live
+    view which order of its records it needs. Exit code 2 where anything is wrong. Columns are those of the warehouse's
+    raw tables; before the first pull, of the sources.
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage, vault=vault)
@@ -48,6 +50,9 @@ def check(
         show.as_json(result)
         return
     show.table(["model", "kind", "maintained"], [[m["model"], m["kind"], m["maintained"]] for m in result["models"]])
+    if result["views"]:
+        rows = [[v["view"], v["stream"], v["key"] or "", v["needs"]] for v in result["views"]]
+        show.table(["view", "stream", "key", "needs"], rows)
     show.remark(f"{len(result['models'])} models, {len(result['queries'])} queries, no problems")
 
 
@@ -71,7 +76,23 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
         {"model": model.name, "kind": model.kind, "maintained": checked.maintenance.get(model.name, "")}
         for model in project.models.values()
     ]
-    return {"platform": project.name, "stage": project.stage.name, "models": models, "queries": [*project.queries]}
+    views = [
+        {"view": view.name, "stream": view.stream.name, "key": view.key, "needs": _needs(view)}
+        for view in project.platform.views
+    ]
+    return {
+        "platform": project.name, "stage": project.stage.name, "models": models, "views": views,
+        "queries": [*project.queries],
+    }  # fmt: skip
+
+
+def _needs(view: View) -> str:
+    """The order that a view depends on, in words."""
+    order = f"the order of each {view.key}" if view.is_ordered else "a fold that comes to the same in any order"
+    if not view.is_ordered:
+        ordered = f"by {view.stream.key}" if view.stream.key else "by no key"
+        order += f": {view.stream.name} is ordered {ordered}"
+    return f"{order}; the rows of {view.after} first" if view.after else order
 
 
 def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem], dict[str, AsterismError]]:
