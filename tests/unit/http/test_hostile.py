@@ -119,7 +119,15 @@ def test_headers_without_end_are_refused(served: Served) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/%ff%fe", "/streams/%00", "/views/../tokens.json", "/views/%2e%2e/%2e%2e", "//x", "/docs/../x", "/" + "a" * 9_000],
+    [
+        "/%ff%fe",
+        "/streams/%00",
+        "/views/../tokens.json",
+        "/views/%2e%2e/%2e%2e",
+        "//x",
+        "/docs/../x",
+        "/" + "a" * 9_000,
+    ],
 )
 def test_strange_paths_are_not_found(served: Served, path: str) -> None:
     with connected(served, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as connection:
