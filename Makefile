@@ -14,11 +14,11 @@ PYTEST_WORKERS ?= 3
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev .emulators/venv/.made
+test: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
 
 # Apart: following every line of every command that a story runs makes the tests a third slower.
-coverage: $(VENV)/.dev .emulators/venv/.made
+coverage: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev
@@ -53,6 +53,8 @@ lock:
 	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group bench --constraint requirements/runtime.txt \
 	  --output-file requirements/bench.txt
 	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group emulators --output-file requirements/emulators.txt
+	$(subst --python-version 3.11,--python-version 3.13,$(subst pyproject.toml --extra embedded,,$(LOCK))) --group bigquery \
+	  --output-file requirements/bigquery.txt
 
 clean:
 	rm -rf $(VENV) .bench .emulators .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
@@ -75,13 +77,26 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(MAKE) --no-print-directory apart APART=.emulators/venv PINS=$<
 	@touch $@
 
+# local-bigquery needs Python 3.13. Where there is none, its tests are skipped, and say so.
+NEWER = $(firstword $(foreach each,python3.13 python3.14 $(wildcard $(HOME)/.pyenv/versions/3.1[34]*/bin/python), \
+        $(shell $(each) -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null && echo $(each))))
+EXTENSIONS = from duckdb_extensions import import_extension as i; [i(each) for each in "icu spatial ducklake sqlite_scanner".split()]
+.emulators/bigquery/.made: requirements/bigquery.txt
+	@if [ -z "$(NEWER)" ]; then \
+	  echo "No Python 3.13 is to be found: what is tried on a BigQuery is left out."; \
+	else \
+	  $(MAKE) --no-print-directory apart APART=.emulators/bigquery PINS=$< MAKER=$(NEWER) && \
+	  .emulators/bigquery/bin/python -c '$(EXTENSIONS)' && touch $@; \
+	fi
+
+MAKER = $(BIN)/python
 .PHONY: apart
 apart:
 	@if command -v uv >/dev/null; then \
-	  uv venv --quiet --clear --python $(BIN)/python $(APART) && \
+	  uv venv --quiet --clear --python $(MAKER) $(APART) && \
 	  uv pip install --quiet --python $(APART)/bin/python --require-hashes -r $(PINS) ; \
 	else \
-	  $(BIN)/python -m venv --clear $(APART) && \
+	  $(MAKER) -m venv --clear $(APART) && \
 	  $(APART)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(PINS) ; \
 	fi
 
