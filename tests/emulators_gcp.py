@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from gcs_server import Buckets, gcs_server
 
 PATIENCE = 60.0
 
@@ -93,3 +95,19 @@ def pubsub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
     with served(command, port, tmp_path_factory.mktemp("pubsub")), named("PUBSUB_EMULATOR_HOST", port) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Buckets]:
+    """A Cloud Storage that the lake's library finds in the environment; a bucket is a key of its `objects`."""
+    with gcs_server() as (url, buckets):
+        key = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+        told = {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(key), "GOOGLE_ALLOW_HTTP": "true"}
+        before = {name: os.environ.get(name) for name in told}
+        os.environ |= told
+        yield buckets
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

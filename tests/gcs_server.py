@@ -48,7 +48,7 @@ class Buckets:
     """How many writes met a generation that was not as they wanted it."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer
+class Refusal(Exception):
     def __init__(self, status: HTTPStatus, code: str) -> None:
         super().__init__(code)
         self.status, self.code = status, code
@@ -84,8 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self._body = self.rfile.read(length)
         try:
             with self.buckets.lock:
-                if self._bucket not in self.buckets.objects:
-                    raise Refusal(HTTPStatus.NOT_FOUND, "NoSuchBucket")
+                self._check_bucket()
                 status, headers, body = work()
         except Refusal as refusal:
             status, headers = refusal.status, {}
@@ -97,6 +96,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _check_bucket(self) -> None:
+        if self._bucket not in self.buckets.objects:
+            raise Refusal(HTTPStatus.NOT_FOUND, "NoSuchBucket")
 
     @property
     def _objects(self) -> dict[str, Stored]:

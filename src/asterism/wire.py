@@ -371,7 +371,13 @@ def vault(uri: str) -> Secrets:
             from asterism.adapters.aws.secrets import SecretsManager
 
         return SecretsManager(uri)
-    made: Secrets = outside("secrets", scheme, f"the store of secrets {uri}", ("awssecrets",))(uri)
+    if scheme == "gcpsecrets":
+        with needing(f"the store of secrets {uri}"):
+            from asterism.adapters.gcp.secrets import SecretManager
+
+        return SecretManager(uri)
+    known = ("awssecrets", "gcpsecrets")
+    made: Secrets = outside("secrets", scheme, f"the store of secrets {uri}", known)(uri)
     return made
 
 

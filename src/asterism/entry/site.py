@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asterism.cli.desk import Desk
 from asterism.declare.stage import Stage
 from asterism.errors import AsterismError, EngineError, RecordError, StateError, UsageError, ViewError
-from asterism.ports.log import Entry
+from asterism.ports.log import Entry, Logged
 from asterism.project.load import load
 from asterism.project.nearest import suggestion
 from asterism.project.settings import SECRETS
@@ -27,6 +27,7 @@ from asterism.wire import Wiring, vault
 
 if TYPE_CHECKING:
     from asterism.cli.watch import Watch
+    from asterism.run.transform import TransformWorker
     from asterism.run.view import ViewWorker
 
 WAREHOUSE, TRANSFORM, VIEW = "warehouse", "transform-", "view-"
@@ -109,6 +110,24 @@ class Site:
                 stopped.append(Stopped(error))
         return stopped
 
+    def fold(self, consumer: str, records: Sequence[Logged]) -> None:
+        """Have a view or a transform take records that were brought to it; those that it has had are passed over.
+
+        Raises ViewError, StateError and LogError: then they are to be brought again.
+        """
+        if consumer.startswith(TRANSFORM):
+            self._transform(consumer.removeprefix(TRANSFORM)).work(records)
+            return
+        view = self._view(consumer.removeprefix(VIEW))
+        for again in reversed(range(_CLAIMS)):
+            try:
+                view.take(records)
+            except StateError as error:
+                if not (error.fenced and again):
+                    raise
+            else:
+                return
+
     def take(self, stream: str, came: Sequence[Came], place: str) -> None:
         """Append records to a stream as the door does: those that do not fit go to quarantine. Raises LogError."""
         shape = self.shape(stream)
@@ -153,10 +172,7 @@ class Site:
                 yield 1
             self._called()
         elif consumer.startswith(TRANSFORM):
-            from asterism.run.transform import TransformWorker
-
-            known = {each.name: each for each in self.project.platform.transforms}
-            worker = TransformWorker(_named(known, consumer.removeprefix(TRANSFORM)), self.wiring.log())
+            worker = self._transform(consumer.removeprefix(TRANSFORM))
             while count := worker.step():
                 yield count
         elif consumer.startswith(VIEW):
@@ -165,6 +181,12 @@ class Site:
                 yield count
         else:
             raise UsageError(f"consumer {consumer}", "is none", f"Say {WAREHOUSE}, {TRANSFORM}NAME or {VIEW}NAME.")
+
+    def _transform(self, name: str) -> TransformWorker:
+        from asterism.run.transform import TransformWorker
+
+        known = {each.name: each for each in self.project.platform.transforms}
+        return TransformWorker(_named(known, name), self.wiring.log())
 
     def _view(self, name: str) -> ViewWorker:
         from asterism.run.view import ViewWorker

@@ -47,7 +47,8 @@ STAGE_SETTINGS = (
         "secrets",
         str,
         ".asterism/secrets",
-        "Where `${secret:NAME}` is looked up: a folder with one file a secret, `awssecrets://prefix?region=…`. If it "
+        "Where `${secret:NAME}` is looked up: a folder with one file a secret, "
+        "`awssecrets://prefix?region=…`, `gcpsecrets://project/prefix`. If it "
         "is not given, the environment may say it: `ASTERISM_SECRETS`.",
     ),
     Setting("production", bool, False, "Refuses `simulate` and `reset`."),  # noqa: FBT003 - a value

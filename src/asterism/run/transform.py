@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -41,8 +41,13 @@ class TransformWorker:
         name = self.transform.stream.name
         committed = self._log.standing(name).committed.get(self.consumer, {})
         records = self._log.read(name, self.consumer, committed, MOST_RECORDS, wait)
-        if not records:
-            return 0
+        if records:
+            self.work(records)
+            self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
+        return len(records)
+
+    def work(self, records: Sequence[Logged]) -> None:
+        """Work records off, wherever they were read. Raises LogError: then they are to come again."""
         made: list[tuple[str, int, Admitted]] = []
         refused: list[Refused] = []
         for record in records:
@@ -52,8 +57,6 @@ class TransformWorker:
                 refused.append(self._refused(record, error))
         self._append(made)
         set_aside(self._log, refused)
-        self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
-        return len(records)
 
     def take(self, record: Logged) -> None:
         """One record by itself, once more. Raises what the function raises, RecordError and LogError."""

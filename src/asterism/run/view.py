@@ -126,6 +126,8 @@ class ViewWorker:
 
     def take(self, records: Sequence[Logged]) -> int:
         """As `step`, of records that were read elsewhere; those that the states already hold are passed over."""
+        if not self._epoch:
+            self.claim()
         fresh = self._fresh(records)
         if not fresh:
             return 0

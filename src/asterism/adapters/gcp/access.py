@@ -7,14 +7,16 @@ emulator, under the name that those tools use (`PUBSUB_EMULATOR_HOST` …), it i
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import grpc
 from google.auth import default
 from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.grpc import AuthMetadataPlugin
-from google.auth.transport.requests import Request
 
 from asterism.errors import UsageError
 
@@ -32,6 +34,22 @@ _REMEDIES = {
 }
 
 
+def messages(package: str) -> Any:
+    """The messages of one of Google's packages, whose clients are left out: these take most of a second to import."""
+    if package in sys.modules:
+        return import_module(f"{package}.types")
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    stand_in = ModuleType(package)
+    stand_in.__path__ = [*spec.submodule_search_locations]
+    sys.modules[package] = stand_in
+    try:
+        return import_module(f"{package}.types")
+    finally:
+        del sys.modules[package]  # whoever wants the clients imports the package itself
+
+
 def channel(host: str, emulator: str) -> grpc.Channel:
     """A channel to a service, or to the emulator that the environment variable `emulator` names.
 
@@ -39,11 +57,23 @@ def channel(host: str, emulator: str) -> grpc.Channel:
     """
     if local := os.environ.get(emulator):
         return grpc.insecure_channel(local, options=_OPTIONS)
+    from google.auth.transport.grpc import AuthMetadataPlugin  # noqa: PLC0415 - slow, and no emulator needs it
+    from google.auth.transport.requests import Request  # noqa: PLC0415 - as above
+
     credentials, _ = default(scopes=_SCOPES)
     plugin = AuthMetadataPlugin(credentials, Request())  # type: ignore[no-untyped-call]
     call = grpc.metadata_call_credentials(plugin)
     secure = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), call)
     return grpc.secure_channel(f"{host}:443", secure, options=_OPTIONS)
+
+
+def token() -> str:
+    """What a request over HTTP says who it is with. Raises GoogleAuthError."""
+    from google.auth.transport.requests import Request  # noqa: PLC0415 - as above
+
+    credentials, _ = default(scopes=_SCOPES)
+    credentials.refresh(Request())  # type: ignore[no-untyped-call]
+    return str(credentials.token)
 
 
 def unary(channel: grpc.Channel, method: str, answer: Any) -> Callable[..., Any]:

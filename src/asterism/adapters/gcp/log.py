@@ -124,8 +124,10 @@ class PubSubLog:
                     return found
 
     def commit(self, stream: str, consumer: str, offsets: Offsets) -> None:
-        """See `Log.commit`: acknowledges. What Pub/Sub forgets of it comes again."""
-        feed, until = self._feed(stream, consumer), offsets.get(PARTITION, 0)
+        """See `Log.commit`: acknowledges what was read here. What Pub/Sub forgets of it comes again."""
+        feed, until = self._feeds.get((stream, consumer)), offsets.get(PARTITION, 0)
+        if feed is None:
+            return
         with feed.lock, self._speaking(f"the log's stream {stream}"):
             done = [position for position in feed.held if position <= until]
             if done:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import grpc
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.bigtable_v2 import types as proto
 
-from asterism.adapters.gcp.access import channel, status, stream, told, unary
+from asterism.adapters.gcp.access import channel, messages, status, stream, told, unary
 from asterism.errors import StateError
 
+proto = messages("google.cloud.bigtable_v2")
 EMULATOR = "BIGTABLE_EMULATOR_HOST"
 MOST_ENTRIES = 5_000
 """Rows changed in one request; the service takes 100,000 mutations."""
@@ -175,8 +175,7 @@ class Table:
         return ask()
 
     def _make(self) -> None:
-        from google.cloud.bigtable_admin_v2 import types as admin  # noqa: PLC0415 - seldom needed, and slow
-
+        admin = messages("google.cloud.bigtable_admin_v2")
         rules = {name: {"gc_rule": {"max_num_versions": kept}} for name, kept in self._families.items()}
         request = admin.CreateTableRequest.pb()(
             parent=self._parent, table_id=self._id, table={"column_families": rules}

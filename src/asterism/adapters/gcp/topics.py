@@ -14,10 +14,10 @@ from urllib.parse import quote, unquote
 
 import grpc
 from google.protobuf import empty_pb2
-from google.pubsub_v1 import types as proto
 
-from asterism.adapters.gcp.access import channel, status, unary
+from asterism.adapters.gcp.access import channel, messages, status, unary
 
+proto = messages("google.pubsub_v1")
 EMULATOR = "PUBSUB_EMULATOR_HOST"
 KEPT = 7 * 24 * 3600
 """Seconds for which a topic that is made here keeps its messages, for consumers that come later or begin anew."""
@@ -94,8 +94,11 @@ class Topics:
             self._make_topic(topic)
             _patiently(self._publish, request, f"topic={topic}")
 
-    def subscribe(self, subscription: str, topic: str, consumer: str, lease: int) -> bool:
-        """Make a subscription, and its topic, where they are not there; answer whether it is new."""
+    def subscribe(self, subscription: str, topic: str, consumer: str, lease: int, endpoint: str = "") -> bool:
+        """Make a subscription, and its topic, where they are not there; answer whether it is new.
+
+        With `endpoint`, messages are pushed to it.
+        """
         request = proto.Subscription.pb()(
             name=subscription,
             topic=topic,
@@ -103,6 +106,7 @@ class Topics:
             enable_message_ordering=True,
             message_retention_duration={"seconds": KEPT},
             expiration_policy={},  # never: a view that stands still for a month is not to begin anew
+            push_config={"push_endpoint": endpoint} if endpoint else None,
             labels={"consumer": sha256(consumer.encode()).hexdigest()[:32]},
         )
         for again in (True, False):

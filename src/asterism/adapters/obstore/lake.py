@@ -26,7 +26,7 @@ from asterism.errors import LakeError, UsageError
 from asterism.ports.scratch import scratch
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig  # exists for type checkers only
+    from obstore.store import ClientConfig, RetryConfig  # exists for type checkers only
 
 SCHEMES = ("file", "s3", "gs", "memory")
 
@@ -58,7 +58,8 @@ class ObstoreLake:
                 # A minute of retries at most: the verbs have a backoff of their own, and people wait for an answer.
                 retry: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
                 store = S3Store if parts.scheme == "s3" else GCSStore
-                self._store = store.from_url(uri, retry_config=retry, client_options={"allow_http": _is_plain()})
+                plain: ClientConfig | None = {"allow_http": True} if _is_plain() else None  # else the environment says
+                self._store = store.from_url(uri, retry_config=retry, client_options=plain)
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
