@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
+from gcs_server import Buckets
 from story.house import House
 
 AWS = """
@@ -15,6 +16,24 @@ log = "kinesis://{name}?positions={name}-positions&shards=2"
 views = "dynamodb://{name}-views"
 body_limit = 5_000_000
 """
+
+
+GCP = """
+[gcp_local]
+warehouse = "duckdb:///.asterism/gcp_local/warehouse.duckdb"
+lake = "gs://{name}/lake"
+log = "pubsub://project/{name}"
+views = "bigtable://project/{name}/views"
+"""
+
+
+def move_to_gcp(house: House, buckets: Buckets) -> None:
+    """Pub/Sub, Bigtable and Cloud Storage; the warehouse is a file."""
+    name = f"{house.root.name.replace('_', '-')}-{uuid4().hex[:12]}"
+    buckets.objects[name] = {}
+    settings = house.root / "asterism.toml"
+    settings.write_text(settings.read_text() + GCP.format(name=name))
+    house.stage = "gcp_local"
 
 
 def move_to_aws(house: House, environment: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from story.clouds import move_to_gcp
 from story.house import EXAMPLES, House
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,9 +37,15 @@ def failing(access: Access) -> Access:
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House.of("occupancy", tmp_path_factory.mktemp("story")).running() as made:
+@pytest.fixture(scope="module", params=["dev", "gcp_local"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The site on a stage. Nothing but `asterism.toml` says which one."""
+    house = House.of("occupancy", tmp_path_factory.mktemp("story"), request.param)
+    if request.param == "gcp_local":
+        for server in ("pubsub", "bigtable"):
+            request.getfixturevalue(server)
+        move_to_gcp(house, request.getfixturevalue("gcs"))
+    with house.running() as made:
         yield made
 
 
@@ -126,7 +133,8 @@ def test_events_sent_twice_by_many_clients_count_once_and_none_is_lost(site: Hou
     twice = random.sample(events * 2, 600)
     with ThreadPoolExecutor(8) as clients:
         told = list(clients.map(lambda each: send(door, each[1], each[0]), twice))
-    assert sum(each["duplicates"] for each in told) == 300
+    known = 300 if site.stage == "dev" else 0  # Pub/Sub remembers no ids: table and views do
+    assert sum(each["duplicates"] for each in told) == known
     expected: Counter[str] = Counter()
     for _, event in events:
         expected[event["service"]] += event["event"]
