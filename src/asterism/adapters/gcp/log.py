@@ -32,7 +32,7 @@ SHAPE = "pubsub://project/topic"
 PARTITION = "pubsub"
 LANES = 32
 """Ordering keys of a stream: each takes a megabyte a second."""
-LEASE = 60
+LEASE = 30
 """Seconds after which what was read and not acknowledged comes again, unless its reader lives and asks for more."""
 _RENEW = LEASE / 3
 _MOST_BYTES = 4_000_000
@@ -208,8 +208,9 @@ class PubSubLog:
         """Ask for more time for what is being worked on."""
         while not self._closed.wait(_RENEW):
             for feed in list(self._feeds.values()):
-                with suppress(grpc.RpcError, GoogleAuthError), feed.lock:
-                    self._topics.extend(feed.subscription, [ack for ack, _ in feed.held.values()], LEASE)
+                held = list(feed.held.values())  # without its lock, which a reader that waits holds
+                with suppress(grpc.RpcError, GoogleAuthError):
+                    self._topics.extend(feed.subscription, [ack for ack, _ in held], LEASE)
 
     @contextmanager
     def _speaking(self, subject: str) -> Iterator[None]:

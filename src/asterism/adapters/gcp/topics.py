@@ -24,6 +24,8 @@ KEPT = 7 * 24 * 3600
 _LONGEST_NAME = 255
 _TIMEOUT = 60.0
 _GLANCE = 0.02
+_SPARE = 30.0
+"""Seconds for an answer beyond those that it may wait: what it brings and nobody takes is leased for nothing."""
 _AT_ONCE = 1_000
 """Acknowledgements in one request."""
 _AGAIN = 5
@@ -146,7 +148,7 @@ class Topics:
     def _pulled(self, subscription: str, most: int, wait: float) -> list[Received]:
         request = proto.PullRequest.pb()(subscription=subscription, max_messages=most, return_immediately=wait <= 0)
         try:
-            answer = self._pull(request, timeout=wait + 5.0, metadata=_routed(f"subscription={subscription}"))
+            answer = self._pull(request, timeout=wait + _SPARE, metadata=_routed(f"subscription={subscription}"))
         except grpc.RpcError as error:
             if status(error) in {grpc.StatusCode.DEADLINE_EXCEEDED, *_PASSING}:
                 return []
