@@ -57,8 +57,8 @@ def packed(project: Project, graph: Graph, wheels: Path | None = None) -> Packag
         content |= {"main.py": gcp_main().encode(), "requirements.txt": pins("gcp").encode()}
         return Package(Archive("platform", content), None, python)
     files = wheel_files(wheels) if wheels else installed_files("aws", graph.target.architecture)
-    libraries = Archive("libraries", {f"python/{path}": source for path, source in files.items()})
-    package = Package(Archive("platform", content), libraries, python)
+    libraries = Archive("libraries", {f"python/{path}": source for path, source in files.items()}, compiled=True)
+    package = Package(Archive("platform", content, compiled=True), libraries, python)
     within(LIMIT, *package.archives)
     return package
 

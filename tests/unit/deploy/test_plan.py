@@ -128,6 +128,28 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
     assert changed.file != archives[0].name
 
 
+def test_bytecode_lies_beside_what_a_function_imports_when_it_begins(tmp_path):
+    content = {"asterism/place.py": b"names = {'a', 'b', 'c'} & {'a', 'd'}\n", "project/own.py": b"own = 1\n"}
+    written = Archive("platform", content, compiled=True).write(tmp_path)
+    told = "import sys; from asterism.deploy.package import Archive; from pathlib import Path; "
+    told += f"print(Archive('platform', {content!r}, compiled=True).write(Path(sys.argv[1])).read_bytes().hex())"
+    (tmp_path / "other").mkdir()
+    other = subprocess.run(
+        [sys.executable, "-c", told, str(tmp_path / "other")], capture_output=True, text=True, check=True
+    )
+    assert bytes.fromhex(other.stdout) == written.read_bytes()
+    with zipfile.ZipFile(written) as archive:
+        tag = sys.implementation.cache_tag
+        assert archive.namelist() == ["asterism/place.py", f"asterism/__pycache__/place.{tag}.pyc", "project/own.py"]
+        archive.extractall(tmp_path / "code")
+    source = tmp_path / "code/asterism/place.py"
+    source.write_text("raise AssertionError('compiled anew')\n")
+    environment = {**os.environ, "PYTHONPATH": str(source.parent)}
+    environment.pop("PYTHONPYCACHEPREFIX", None)
+    asked = [sys.executable, "-c", "import place; print(place.names)"]
+    assert subprocess.run(asked, env=environment, capture_output=True, text=True, check=True).stdout == "{'a'}\n"
+
+
 def test_hidden_files_keys_tests_and_folders_of_secrets_stay_behind(tmp_path):
     root = with_deploy(tmp_path)
     for name in (".git/config", "tests/case.sql", "vault/key", "server.pem", "a.tfvars", "notes/one.md"):
