@@ -35,6 +35,8 @@ HTTP = "http"
 """The function that takes requests from outside; it carries out no event."""
 WRITE = "write"
 """The verb by which the warehouse's writer takes what waits in its subscriptions."""
+WAKES = "-wake-"
+"""In the names of subscriptions that only call the function; see asterism/deploy/gcp/topic.py."""
 _LONGEST = 240.0
 """Seconds for which a consumer goes on reading in one call."""
 _log = logging.getLogger(__name__)
@@ -68,10 +70,10 @@ def perform(event: Event) -> Any:
             return _consumed(["warehouse"])
         return site().do(event["verb"], event.get("name", ""))
     if "message" in event and "subscription" in event:
-        return _pushed(event["message"])
+        return _pushed(event["message"], event["subscription"])
     kind = str(event.get("type", ""))
     if kind == "google.cloud.pubsub.topic.v1.messagePublished":
-        return _pushed(event["data"]["message"])
+        return _pushed(event["data"]["message"], event["data"].get("subscription", ""))
     if kind == "google.cloud.storage.object.v1.finalized":
         return site().objects([f"gs://{event['data']['bucket']}/{event['data']['name']}"])
     raise UsageError("the event", f"is of no known kind; it has {sorted(event)}", "See asterism.entry.cloud_function.")
@@ -103,8 +105,11 @@ def _consumed(consumers: list[str]) -> Any:
     return consumers
 
 
-def _pushed(message: Event) -> Any:
-    """A message is acknowledged when all consumers of this function have it for good."""
+def _pushed(message: Event, subscription: str) -> Any:
+    """A message is acknowledged when all consumers of this function have it for good.
+
+    One of a subscription that only wakes says that there is something to read in the consumers' own subscriptions.
+    """
     attributes = message.get("attributes") or {}
     if attributes.get("eventType") and attributes.get("bucketId"):
         if attributes["eventType"] != "OBJECT_FINALIZE":
@@ -113,6 +118,8 @@ def _pushed(message: Event) -> Any:
     consumers = [each for each in os.environ.get("ASTERISM_CONSUMER", "").split(",") if each]
     if not consumers:
         raise UsageError("the message", "is for no consumer", "Set ASTERISM_CONSUMER, to view-NAME say.")
+    if WAKES in subscription:
+        return _consumed(consumers)
     record = _record(message, attributes)
     for consumer in consumers:
         site().fold(consumer, [record])

@@ -145,6 +145,19 @@ def deployed_dedupe() -> Any:
     return Stream("accesses").dedupe
 
 
+def test_a_subscription_that_only_wakes_has_consumers_read_their_own(deployed: Deployed) -> None:
+    state, log = BigtableState(deployed.views), PubSubLog(deployed.log)
+    for consumer in ("view:occupancy", "view:site"):  # as deployed
+        log.read("accesses", consumer, {}, 1)
+    log.append("accesses", [Entry("k1", "gate", json.dumps(access(1, "gate")).encode())], deployed_dedupe())
+    log.close()
+    woken = message(20, access(1, "gate"), id="k1", key="gate") | {"subscription": "projects/p/subscriptions/n-wake-v"}
+    for _ in range(2):
+        assert deployed.functions["view"].post("/", json=woken).status_code == 200
+    assert [json.loads(each.value)["currentOccupancy"] for each in state.scan("occupancy", key="gate")] == [1]
+    state.close()
+
+
 def test_the_clock_has_the_writer_take_what_waits(deployed: Deployed) -> None:
     log = PubSubLog(deployed.log)
     log.append("accesses", [Entry("w1", "door-9", json.dumps(access(1, "door-9")).encode())], deployed_dedupe())
