@@ -34,7 +34,7 @@ fuzz: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak --timeout=0
 
-bench: $(VENV)/.dev .bench/venv/.peers
+bench: $(VENV)/.dev .bench/venv/.peers .bench/spark/.peers
 	$(BIN)/python -m benchmarks $(BENCH)
 
 format: $(VENV)/.dev
@@ -55,6 +55,7 @@ lock:
 	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group emulators --output-file requirements/emulators.txt
 	$(subst --python-version 3.11,--python-version 3.13,$(subst pyproject.toml --extra embedded,,$(LOCK))) --group bigquery \
 	  --output-file requirements/bigquery.txt
+	$(subst pyproject.toml --extra embedded,,$(LOCK)) --group spark --output-file requirements/spark.txt
 
 clean:
 	rm -rf $(VENV) .bench .emulators .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
@@ -71,6 +72,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 # What needs an environment of its own: the benchmarks' peers, and servers that stand in for clouds.
 .bench/venv/.peers: requirements/bench.txt | $(BIN)/python
 	@$(MAKE) --no-print-directory apart APART=.bench/venv PINS=$<
+	@touch $@
+
+.bench/spark/.peers: requirements/spark.txt | $(BIN)/python
+	@$(MAKE) --no-print-directory apart APART=.bench/spark PINS=$<
 	@touch $@
 
 .emulators/venv/.made: requirements/emulators.txt | $(BIN)/python

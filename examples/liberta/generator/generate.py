@@ -4,7 +4,7 @@
     python generator/generate.py --events 5000 --after 500000         # what happens next
 
 One endless life is told: `--after` skips what was written before. Files hold 10,000 events each, packed by lzop, gzip,
-zstd and not at all, in turn.
+zstd and not at all, in turn, unless `--packing` says otherwise.
 """
 
 from __future__ import annotations
@@ -132,8 +132,11 @@ def _session(random: Random, user: User, number: int, now: int) -> Iterator[dict
         yield {"arrival_ts": now + turn, "country_code": user.country, "data": data, "user_meta": meta}
 
 
-def write(folder: Path, count: int, after: int, seed: int, advance: Callable[[int], object]) -> int:
-    """Write events `after` + 1 to `after` + `count` of a life; answer how many files that took."""
+def write(
+    folder: Path, count: int, after: int, seed: int, advance: Callable[[int], object], packing: str | None = None
+) -> int:
+    """Write events `after` + 1 to `after` + `count` of a life, all in one packing where that is named; answer how many files that took."""
+    packings = [each for each in PACKINGS if packing in {None, each[0].removeprefix(".")}]
     life = events(seed)
     for _ in islice(life, after):
         pass
@@ -142,7 +145,7 @@ def write(folder: Path, count: int, after: int, seed: int, advance: Callable[[in
     while written < count:
         some = [*islice(life, min(A_FILE, count - written))]
         day = datetime.fromtimestamp(some[0]["arrival_ts"], UTC)
-        suffix, pack = PACKINGS[files % len(PACKINGS)]
+        suffix, pack = packings[files % len(packings)]
         path = folder / f"{day:%Y/%m/%d}" / f"{after + written + 1:09}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}")
@@ -161,10 +164,13 @@ def main() -> None:
     parser.add_argument("--after", type=int, default=0, help="events that were written before")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / ".asterism" / "rawevents")
+    parser.add_argument("--packing", choices=[suffix.removeprefix(".") for suffix, _ in PACKINGS], help="for all files")
     given = parser.parse_args()
     with Progress() as progress:
         task = progress.add_task("writing events", total=given.events)
-        write(given.folder, given.events, given.after, given.seed, lambda done: progress.advance(task, done))
+        write(
+            given.folder, given.events, given.after, given.seed, lambda done: progress.advance(task, done), given.packing
+        )
 
 
 if __name__ == "__main__":
