@@ -15,6 +15,8 @@ from benchmarks.cases.fold import fold
 from benchmarks.cases.freshness import freshness
 from benchmarks.cases.ingest import batches, ingest
 from benchmarks.cases.initial import initial, memory
+from benchmarks.cases.liberta import liberta
+from benchmarks.cases.queries import queries
 from benchmarks.cases.refresh import refresh
 from benchmarks.options import Options
 from benchmarks.report import Row, save, show
@@ -28,6 +30,8 @@ CASES: dict[str, Callable[[Options], list[Row]]] = {
     "batches": batches,
     "fold": fold,
     "event_latency": event_latency,
+    "liberta": liberta,
+    "queries": queries,
 }
 
 

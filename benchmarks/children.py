@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SCRATCH = ROOT / ".bench/scratch"
 PEER_PYTHON = ROOT / ".bench/venv/bin/python"
+SPARK_PYTHON = ROOT / ".bench/spark/bin/python"
 
 
 def has_peer() -> bool:
@@ -32,6 +34,21 @@ def dlt(contender: str, **arguments: Any) -> dict[str, Any]:
 def bytewax(contender: str, **arguments: Any) -> dict[str, Any]:
     """Run one of bytewax's."""
     return _run(PEER_PYTHON, f"bytewax_{contender}", arguments)
+
+
+def has_spark() -> bool:
+    """Whether PySpark and pandas are installed, and a Java that Spark runs on."""
+    return SPARK_PYTHON.exists() and shutil.which("java") is not None
+
+
+def spark(contender: str, **arguments: Any) -> dict[str, Any]:
+    """Run a peer of liberta: `pyspark` or `pandas`."""
+    return _run(SPARK_PYTHON, f"{contender}_liberta", arguments)
+
+
+def asker(**arguments: Any) -> dict[str, Any]:
+    """Run the client that asks; the same for everybody."""
+    return _run(Path(sys.executable), "asker", arguments)
 
 
 def client(**arguments: Any) -> dict[str, Any]:

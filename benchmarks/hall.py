@@ -127,6 +127,26 @@ def fastapi(path: str = "/events", workers: int = 2) -> Iterator[Door]:
 
 
 @contextmanager
+def platform(root: Path, scopes: tuple[str, ...]) -> Iterator[Door]:
+    """`asterism run` of a platform that stands already."""
+    token, _ = Tokens(Path(load(root).stage.state)).create(scopes)
+    port = free_port()
+    command = [sys.executable, "-m", "asterism.cli.main", "run", "--json", "--project", str(root), "--port", str(port)]
+    with _running(command, {}, port):
+        yield Door(port, "", token, root=root)
+
+
+@contextmanager
+def service(module: str, environment: dict[str, str], workers: int = 2) -> Iterator[Door]:
+    """A contender's FastAPI application on uvicorn."""
+    port = free_port()
+    command = [str(children.PEER_PYTHON), "-m", "uvicorn", f"benchmarks.contenders.{module}:app"]
+    command += ["--port", str(port), "--workers", str(workers), "--log-level", "error", "--no-access-log"]
+    with _running(command, environment, port):
+        yield Door(port, "", "bench")
+
+
+@contextmanager
 def functions() -> Iterator[Door]:
     """functions-framework as it is deployed: gunicorn, with its own number of threads."""
     with _folder() as folder:

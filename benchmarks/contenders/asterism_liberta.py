@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "liberta"
 
 def main() -> None:
     given = json.loads(sys.argv[1])
-    root = Path(given["scratch"]) / "liberta"
+    root = Path(given.get("root") or Path(given["scratch"]) / "liberta")
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".asterism", "__pycache__"))
     os.environ |= {"RAWEVENTS_URL": given["folder"], "ANALYSIS_URL": given["url"]}
@@ -32,7 +32,8 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         for file in sorted(Path(given["later"]).rglob("*.gz")) if given.get("later") else ():
             shutil.move(file, Path(given["folder"]) / file.name)
-        print(json.dumps({**first, "later": _load(desk), "peak": peak}))
+        later = _load(desk) if given.get("later") else {}
+        print(json.dumps({**first, "later": later, "peak": peak}))
 
 
 def _load(desk: Desk) -> dict[str, Any]:

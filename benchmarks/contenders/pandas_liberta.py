@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from benchmarks.contenders.analysis import COLUMNS, CURRENCIES, publish
 
 _MOMENTS = ("client_ts", "cohort_month", "cohort_week", "install_hour", "install_ts")

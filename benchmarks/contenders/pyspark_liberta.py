@@ -11,9 +11,10 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.contenders.analysis import COLUMNS, CURRENCIES, publish
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
+
+from benchmarks.contenders.analysis import COLUMNS, CURRENCIES, publish
 
 SCHEMA = """
 arrival_ts bigint, country_code string,

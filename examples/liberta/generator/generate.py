@@ -14,6 +14,7 @@ import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -135,7 +136,7 @@ def _session(random: Random, user: User, number: int, now: int) -> Iterator[dict
 def write(
     folder: Path, count: int, after: int, seed: int, advance: Callable[[int], object], packing: str | None = None
 ) -> int:
-    """Write events `after` + 1 to `after` + `count` of a life, all in one packing where that is named; answer how many files that took."""
+    """Write events `after` + 1 to `after` + `count` of a life, all in one `packing` or in turns; count the files."""
     packings = [each for each in PACKINGS if packing in {None, each[0].removeprefix(".")}]
     life = events(seed)
     for _ in islice(life, after):
@@ -168,9 +169,8 @@ def main() -> None:
     given = parser.parse_args()
     with Progress() as progress:
         task = progress.add_task("writing events", total=given.events)
-        write(
-            given.folder, given.events, given.after, given.seed, lambda done: progress.advance(task, done), given.packing
-        )
+        advance = partial(progress.advance, task)
+        write(given.folder, given.events, given.after, given.seed, advance, given.packing)
 
 
 if __name__ == "__main__":
