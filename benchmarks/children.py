@@ -58,7 +58,12 @@ def client(**arguments: Any) -> dict[str, Any]:
 
 def peer_environment() -> dict[str, str]:
     """The environment that a peer runs in: quiet, and telling nobody."""
-    return {**os.environ, "RUNTIME__LOG_LEVEL": "CRITICAL", "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    return {
+        **os.environ,
+        "RUNTIME__LOG_LEVEL": "CRITICAL",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
 
 
 def _run(python: Path, module: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def latest(events: DataFrame, key: str) -> DataFrame:
 
 
 def flags(*names: str) -> list[Any]:
-    return [f.coalesce(f.col(f"user_meta.{each}"), f.lit(value=False)).alias(each) for each in names]
+    return [f.expr(f"coalesce(user_meta.{each}, false)").alias(each) for each in names]
 
 
 def moment(seconds: str, name: str) -> Any:
