@@ -45,7 +45,7 @@ class Setting:
     def clocks(self, function: Function) -> Iterator[Clock]:
         """What is done by the clock. The warehouse's writer takes what waits in its subscriptions, many at once."""
         if function.alone and any(isinstance(start, Records) for start in function.starts):
-            yield Clock("consume", "", function.place, cron="* * * * *")
+            yield Clock("write", "", function.place, cron="* * * * *")
         yield from (start for start in function.starts if isinstance(start, Clock))
 
 
