@@ -7,18 +7,19 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 FUZZ_SECONDS ?= 60
+PICTURES = platform platform-dark details dashboards dashboards-liberta sql live quarantine runs diagram login phone-dashboards
 PYTEST_WORKERS ?= 3
 
-.PHONY: demo test coverage check fuzz soak bench lock format docs clean
+.PHONY: demo test coverage check fuzz soak bench lock format docs screenshots clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made
+test: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
 
 # Apart: following every line of every command that a story runs makes the tests a third slower.
-coverage: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made
+coverage: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev
@@ -43,6 +44,11 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make.py
+
+# The pictures of docs/console.md, as the tests in the browser take them. Of all that they take, docs/ keeps those it shows.
+screenshots: $(VENV)/.dev .emulators/axe/.made
+	SCREENSHOTS=.screenshots $(BIN)/python -m pytest tests/browser -q
+	cd .screenshots && for name in $(PICTURES); do cp $$name.png ../docs/console/; done
 
 # Pins without index lines; needs uv. `uv pip compile` reads what is written, so a version moves only with UPGRADE=1.
 LOCK = uv pip compile pyproject.toml --extra embedded --universal --python-version 3.11 --generate-hashes \
@@ -80,6 +86,13 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 .emulators/venv/.made: requirements/emulators.txt | $(BIN)/python
 	@$(MAKE) --no-print-directory apart APART=.emulators/venv PINS=$<
+	@touch $@
+
+# What the tests in a browser judge accessibility with. Where there is no npm, they skip that, and say so.
+.emulators/axe/.made: tests/browser/package-lock.json
+	@mkdir -p $(@D) && cp tests/browser/package*.json $(@D)
+	@if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent ; \
+	else echo "no npm: accessibility will not be judged"; fi
 	@touch $@
 
 # local-bigquery needs Python 3.13. Where there is none, its tests are skipped, and say so.

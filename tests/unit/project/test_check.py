@@ -96,3 +96,9 @@ def test_a_chart_names_columns_of_the_answer(tmp_path):
     (problem,) = facts(check(found, [ORDERS]))
     assert "queries/wrong.sql:2: the chart's column 'amuont' is not in the answer" in problem
     assert "amount" in problem.partition("answer")[2]
+
+
+def test_a_column_may_have_a_name_that_looks_like_a_parameter(tmp_path):
+    odd = Table("shop.odd", (Column("$insert_id", "VARCHAR"), Column("id", "INTEGER", nullable=False)), ("id",))
+    found = project(tmp_path, models__m=HEADER + 'select id, "$insert_id" as insert_id from shop.odd')
+    assert facts(check(found, [odd])) == []

@@ -62,6 +62,7 @@ document.addEventListener("click", (event) => {
   go(link.getAttribute("href"));
 });
 addEventListener("popstate", show);
+addEventListener("hashchange", () => { if (location.hash.startsWith("#token=")) location.reload(); });
 menu.addEventListener("click", () => {
   const open = nav.classList.toggle("open");
   menu.setAttribute("aria-expanded", String(open));

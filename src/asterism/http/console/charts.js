@@ -1,6 +1,7 @@
 // Charts, by Plotly's script, which is loaded with the first of them.
 import { count, figure, h, isFigure } from "./dom.js";
 
+const DATED = /^\d{4}-\d\d-\d\d/;
 const COLOURS = ["#4f6bed", "#e0803a", "#2fa37a", "#c8508a", "#8a63d2", "#2b9db8", "#c2a22b", "#d1495b", "#7a8aa0", "#6ba539"];
 const words = (name) => name.replaceAll("_", " ");
 let loading = null;
@@ -47,8 +48,9 @@ export async function draw(place, chart, columns, rows, title) {
   }
   plot.setAttribute("aria-label", `${chart.kind} chart: ${title}, ${rows.length} rows. “Table” shows its figures.`);
   const look = colours();
-  const data = chart.kind === "heat" ? heat(chart, rows, look) : traces(chart, rows);
-  await library.react(plot, data, layout(chart, data, rows, look), { displayModeBar: false, responsive: true, doubleClick: "reset" });
+  const lying = isLying(chart, rows);
+  const data = chart.kind === "heat" ? heat(chart, rows, look) : traces(chart, rows, lying);
+  await library.react(plot, data, layout(chart, data, rows, look, lying), { displayModeBar: false, responsive: true, doubleClick: "reset" });
 }
 
 function numbers(chart, columns, row) {
@@ -70,7 +72,14 @@ const placeOf = (chart, row) => {
   return value ?? "unknown";
 };
 
-function traces(chart, rows) {
+/** Whether bars lie, so that their long names can be read. */
+function isLying(chart, rows) {
+  if (chart.kind !== "bar" && chart.kind !== "stacked") return false;
+  const names = rows.map((row) => String(placeOf(chart, row)));
+  return names.length < 60 && names.some((each) => each.length > 9) && !names.some((each) => DATED.test(each));
+}
+
+function traces(chart, rows, lying) {
   const [series] = chart.columns.series ?? [];
   const groups = series ? [...new Set(rows.map((row) => row[series]))] : [null];
   const found = [];
@@ -82,7 +91,7 @@ function traces(chart, rows) {
       const common = { name, x: mine.map((row) => placeOf(chart, row)), y: mine.map((row) => valueOf(row[y])) };
       found.push(chart.kind === "line"
         ? { ...common, type: "scatter", mode: mine.length > 60 ? "lines" : "lines+markers", line: { color: colour, width: 2.2, shape: "linear" }, marker: { size: 5, color: colour } }
-        : { ...common, type: "bar", marker: { color: colour } });
+        : { ...common, ...(lying ? { x: common.y, y: common.x, orientation: "h" } : {}), type: "bar", marker: { color: colour } });
     }
   }
   return found;
@@ -104,11 +113,13 @@ function heat(chart, rows, look) {
   }];
 }
 
-function layout(chart, data, rows, look) {
+function layout(chart, data, rows, look, lying) {
   const axis = { gridcolor: look.line, zerolinecolor: look.line, linecolor: look.line, tickfont: { color: look.muted, size: 11 }, automargin: true, fixedrange: false };
-  const dates = chart.kind !== "heat" && rows.length > 0 && /^\d{4}-\d\d-\d\d/.test(String(placeOf(chart, rows[rows.length - 1])));
+  const dates = chart.kind !== "heat" && rows.length > 0 && DATED.test(String(placeOf(chart, rows[rows.length - 1])));
   const whole = dates && /^\d{4}-\d\d-\d\d$/.test(String(placeOf(chart, rows[rows.length - 1])));
   const several = data.length > 1;
+  const figures = { ...axis, tickformat: chart.unit === "%" ? ".0%" : undefined, ticksuffix: chart.unit && chart.unit !== "%" ? ` ${chart.unit}` : "", rangemode: "tozero", autorange: chart.kind === "heat" ? "reversed" : true };
+  const names = { ...axis, showgrid: false, type: chart.kind === "heat" ? "category" : dates ? "date" : "category", ...(whole ? { tickformat: "%-d %b\n%Y" } : {}), ...(chart.kind === "heat" ? { title: { text: words(chart.columns.x[0]), font: { color: look.muted, size: 12 } } } : {}) };
   return {
     autosize: true,
     margin: { l: 8, r: 8, t: several || chart.kind === "heat" ? 34 : 10, b: 8 },
@@ -117,14 +128,14 @@ function layout(chart, data, rows, look) {
     font: { family: "system-ui, sans-serif", size: 12, color: look.text },
     colorway: COLOURS,
     barmode: chart.kind === "stacked" ? "stack" : "group",
-    bargap: 0.25,
-    hovermode: chart.kind === "heat" ? "closest" : "x unified",
+    bargap: new Set(rows.map((row) => placeOf(chart, row))).size < 4 && chart.kind !== "heat" ? 0.6 : 0.25,
+    hovermode: chart.kind === "heat" ? "closest" : lying ? "y unified" : "x unified",
     hoverlabel: { bgcolor: look.surface, bordercolor: look.line, font: { color: look.text } },
     showlegend: several,
     annotations: chart.kind === "heat" ? [scale(data[0].z, chart, look)] : [],
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: look.text, size: 12 } },
-    xaxis: { ...axis, showgrid: false, type: chart.kind === "heat" ? "category" : dates ? "date" : "category", ...(whole ? { tickformat: "%-d %b\n%Y" } : {}), ...(chart.kind === "heat" ? { title: { text: words(chart.columns.x[0]), font: { color: look.muted, size: 12 } } } : {}) },
-    yaxis: { ...axis, tickformat: chart.unit === "%" ? ".0%" : undefined, ticksuffix: chart.unit && chart.unit !== "%" ? ` ${chart.unit}` : "", rangemode: "tozero", autorange: chart.kind === "heat" ? "reversed" : true },
+    xaxis: lying ? figures : names,
+    yaxis: lying ? { ...names, autorange: "reversed" } : figures,
   };
 }
 

@@ -20,7 +20,7 @@ function fill(element, classes, properties, children) {
     else if (name === "value" || name === "checked" || name === "hidden") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  element.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
   return element;
 }
 
@@ -61,13 +61,16 @@ export function clock(value) {
   return at ? at.toISOString().slice(0, 19).replace("T", " ") : "";
 }
 
-/** A table of rows that are lists; `columns` are names, or { name, numeric }. */
-export function table(columns, rows, label) {
+/** A table of rows that are lists; `columns` are names, or { name, numeric }. `lined`: a row is a line. */
+export function table(columns, rows, label, lined = false) {
   const heads = columns.map((each) => (typeof each === "string" ? { name: each } : each));
   const head = h("tr", {}, heads.map((each) => h(each.numeric ? "th.number" : "th", { scope: "col" }, each.name)));
-  const cell = (value, column) => h(column.numeric ? "td.number" : "td", {}, value instanceof Node ? value : shown(value));
+  const cell = (value, column) => {
+    const said = value instanceof Node ? value : shown(value);
+    return h(column.numeric ? "td.number" : "td", { title: typeof said === "string" && said.length > 50 ? said : undefined }, said);
+  };
   const body = rows.map((row) => h("tr", {}, row.map((value, place) => cell(value, heads[place]))));
-  const made = h("table", {}, h("caption.unseen", {}, label), h("thead", {}, head), h("tbody", {}, body));
+  const made = h(lined ? "table.lined" : "table", {}, h("caption.unseen", {}, label), h("thead", {}, head), h("tbody", {}, body));
   return h("div.scroll", { tabindex: 0, role: "region", "aria-label": label }, made);
 }
 
@@ -83,7 +86,7 @@ export function shown(value) {
 export function answerTable(columns, rows, label) {
   const numeric = (name) => rows.some((row) => row[name] !== null) && rows.every((row) => row[name] === null || isFigure(row[name]));
   const heads = columns.map((name) => ({ name, numeric: numeric(name) }));
-  return table(heads, rows.map((row) => columns.map((name) => row[name])), label);
+  return table(heads, rows.map((row) => columns.map((name) => row[name])), label, true);
 }
 
 export const isFigure = (value) =>

@@ -21,6 +21,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   show(field.value.trim());
 });
+// A link that is followed from this page itself changes what is behind the # and nothing else.
+addEventListener("hashchange", () => location.reload());
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   history.replaceState(null, "", location.pathname + location.search); // the token stays in no history

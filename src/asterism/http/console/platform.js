@@ -92,8 +92,8 @@ export async function show(page, context) {
     const flows = new Map(status.flows.map((each) => [each.table, each]));
     for (const each of status.sources) {
       const rows = status.flows.filter((one) => one.source === each.source).reduce((sum, one) => sum + one.rows, 0);
-      const bad = failing.has(each.source);
-      const said = each.loading ? "loading" : `read ${ago(each.polled_at)}`;
+      const bad = failing.has(`source ${each.source}`) || failing.has(each.source);
+      const said = bad ? "failing" : each.loading ? "loading" : `read ${ago(each.polled_at)}`;
       tell(`source:${each.source}`, bad ? "bad" : each.polled_at ? "good" : "warn", said, { ...each, rows_a_minute: rows }, rows > 0);
     }
     for (const [id, node] of nodes) {
@@ -126,7 +126,7 @@ export async function show(page, context) {
     }
     for (const each of status.publications) {
       const behind = each.behind === null ? "unknown" : each.behind ? `${plural(each.behind, "refresh").replace("refreshs", "refreshes")} behind` : "up to date";
-      tell(`publication:${each.publication}`, each.error ? "bad" : "good", behind, each);
+      tell(`publication:${each.publication}`, each.error || failing.has(`publication ${each.publication}`) ? "bad" : "good", behind, each);
     }
     summary(tiles, status);
     const lines = [
