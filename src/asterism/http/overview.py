@@ -12,8 +12,6 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from asterism.declare.stream import Stream
-from asterism.errors import AsterismError
 from asterism.http.problem import HttpProblem
 from asterism.http.services import Services
 from asterism.project.nearest import suggestion
@@ -87,32 +85,11 @@ class Look:
         return await asyncio.shield(self._under_way)
 
     async def _look(self) -> dict[str, Any]:
-        services = self._services
-        found: dict[str, Any] = dict(await services.control.call("overview", {}, _SECONDS))
-        platform = services.project.platform
-        found["streams"] = await asyncio.to_thread(lambda: [_standing(services, each) for each in platform.streams])
-        found["views"] = [{"view": each.name, "stream": each.stream.name} for each in platform.views]
+        found: dict[str, Any] = dict(await self._services.control.call("overview", {}, _SECONDS))
         found["server"] = self._began
         """Of this server: another one may serve another graph."""
         self._found = (time.monotonic(), found)
         return found
-
-
-def _standing(services: Services, stream: Stream) -> dict[str, Any]:
-    try:
-        standing = services.log.standing(stream.name)
-    except AsterismError as error:
-        return {"stream": stream.name, "error": f"{error.subject}: {error.fact}"}
-    end = sum(standing.end.values())
-    lags = {name: end - sum(read.values()) for name, read in standing.committed.items() if not name.startswith("_")}
-    return {
-        "stream": stream.name,
-        "end": end,
-        "records": standing.records,
-        "bytes": standing.size,
-        "lags": lags,
-        "description": "" if stream.record is None else (stream.record.__doc__ or "").partition("\n")[0],
-    }
 
 
 def _latest(services: Services, stream: str, limit: int) -> list[dict[str, Any]]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asterism.declare.table import Column
 from asterism.project.load import Project
 from asterism.run.ledger import Run, now
-from asterism.run.quarantine import STREAM
-from asterism.run.session import quote
 from asterism.run.warehouse import Warehouse
 
 LATELY = timedelta(minutes=1)
@@ -73,10 +70,3 @@ def runs(warehouse: Warehouse, limit: int, *, failed: bool = False) -> list[Run]
         f"{condition}ORDER BY started_at DESC LIMIT {int(limit)}"
     )
     return [Run(*row) for row in found]
-
-
-def aside(warehouse: Warehouse) -> Mapping[str, int]:
-    """How much stands in quarantine, by stream."""
-    if STREAM.table not in warehouse.raw_tables():
-        return {}
-    return dict(warehouse.session.rows(f"SELECT stream, count(*) FROM {quote(STREAM.table)} GROUP BY stream"))

@@ -77,14 +77,13 @@ def overview(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> 
     from dataclasses import asdict
 
     from asterism.cli.verbs import alerts, status
-    from asterism.run.overview import aside, flows
+    from asterism.run.overview import flows
     from asterism.run.values import as_json
 
     incidents = alerts.work(desk, {"limit": 50}, _progress)["incidents"]
     return {
         **status.work(desk, {}, _progress),
         "flows": [as_json(asdict(each)) for each in flows(desk.warehouse)],
-        "quarantine": dict(aside(desk.warehouse)),
         "incidents": [each for each in incidents if each["over_at"] is None],
     }
 

@@ -1,6 +1,6 @@
 // The console's frame: who is there, which page is shown, the theme.
 import { ask, read } from "./api.js";
-import { h, plural, repeat, say, trouble } from "./dom.js";
+import { asideOf, h, plural, repeat, say, trouble } from "./dom.js";
 
 const PAGES = {
   platform: "Platform", dashboards: "Dashboards", sql: "SQL", live: "Live", quarantine: "Quarantine", runs: "Runs",
@@ -88,7 +88,7 @@ document.getElementById("leave").addEventListener("click", async () => {
 
 async function count() {
   const found = await read("/status");
-  const aside = Object.values(found.quarantine).reduce((sum, each) => sum + each, 0);
+  const aside = asideOf(found);
   const badge = document.getElementById("aside");
   badge.hidden = !aside;
   badge.textContent = aside || "";

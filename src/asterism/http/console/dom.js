@@ -61,6 +61,17 @@ export function clock(value) {
   return at ? at.toISOString().slice(0, 19).replace("T", " ") : "";
 }
 
+const sum = (numbers) => numbers.reduce((all, each) => all + each, 0);
+
+/** What a stream of `GET /status` has taken in altogether, and how far behind each of its readers is. */
+export function stands(stream) {
+  const readers = stream.readers.map((each) => ({ name: each.consumer.replace(":", " "), behind: each.behind, seconds: each.seconds }));
+  return { end: sum(Object.values(stream.end)), readers, behind: Math.max(0, ...readers.map((each) => each.behind)) };
+}
+
+/** How much stands in quarantine, by `GET /status`. */
+export const asideOf = (status) => sum(status.quarantine.map((each) => each.count));
+
 /** A table of rows that are lists; `columns` are names, or { name, numeric }. `lined`: a row is a line. */
 export function table(columns, rows, label, lined = false) {
   const heads = columns.map((each) => (typeof each === "string" ? { name: each } : each));

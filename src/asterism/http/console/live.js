@@ -1,6 +1,6 @@
 // Streams and live views, as they move.
 import { read } from "./api.js";
-import { compact, count, figure, h, moment, repeat, s, shown, trouble } from "./dom.js";
+import { compact, count, figure, h, lasting, moment, repeat, s, shown, stands, trouble } from "./dom.js";
 
 const SAMPLES = 60;
 const ROWS = 200;
@@ -14,8 +14,9 @@ export async function show(page, context) {
   } catch (error) {
     return place.append(trouble(error));
   }
-  if (!status.streams.length) return place.append(h("div.card.empty", {}, "This platform has no stream. ", h("code", {}, "platform.stream(…)"), " declares one."));
-  const cards = new Map(status.streams.map((each) => [each.stream, streamCard(each, context)]));
+  const streams = status.streams.filter((each) => !each.stream.startsWith("_"));
+  if (!streams.length) return place.append(h("div.card.empty", {}, "This platform has no stream. ", h("code", {}, "platform.stream(…)"), " declares one."));
+  const cards = new Map(streams.map((each) => [each.stream, streamCard(each, context)]));
   const views = status.views.map(viewCard);
   place.append(h("div.halves", {}, [...cards.values()].map((each) => each.card)));
   if (views.length) place.append(h("h2", {}, "Live views"), h("div.halves", {}, views));
@@ -31,27 +32,27 @@ function streamCard(first, context) {
   const facts = h("dl.facts", {});
   const records = h("ol.records", { "aria-label": `Latest records of ${first.stream}` });
   const card = h("section.card", { "aria-label": `Stream ${first.stream}` },
-    h("div.row.apart", {}, h("h2", {}, first.stream), speed), first.description ? h("p.muted.small", {}, first.description) : "", spark, facts, records);
+    h("div.row.apart", {}, h("h2", {}, first.stream), speed), spark, facts, records);
   const samples = Array(SAMPLES).fill(0);
-  let before = { end: first.end, at: performance.now() };
+  let before = { end: stands(first).end, at: performance.now() };
   let end = -1;
   const update = async (now) => {
-    if (now.error) return facts.replaceChildren(h("dt", {}, "error"), h("dd", {}, now.error));
     const at = performance.now();
+    const found = stands(now);
     if (at - before.at > 300) {
-      samples.push(Math.max(0, ((now.end - before.end) * 1000) / (at - before.at)));
+      samples.push(Math.max(0, ((found.end - before.end) * 1000) / (at - before.at)));
       samples.shift();
-      before = { end: now.end, at };
+      before = { end: found.end, at };
     }
     speed.textContent = `${figure(samples.at(-1))} a second`;
     spark.replaceChildren(...line(samples));
-    facts.replaceChildren(...[["taken", count(now.end)], ["kept in the log", count(now.records)],
-      ...Object.entries(now.lags).map(([name, lag]) => [name, lag > 0 ? `${compact(lag)} behind` : "up to date"])]
+    facts.replaceChildren(...[["taken", count(found.end)], ["kept in the log", count(now.records)],
+      ...found.readers.map((each) => [each.name, each.behind > 0 ? `${compact(each.behind)} behind, for ${lasting(each.seconds)}` : "up to date"])]
       .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-    if (now.end !== end && context.may("sql")) {
-      end = now.end;
-      const found = await read(`/records/${encodeURIComponent(first.stream)}?limit=6`).catch(() => null);
-      if (found) records.replaceChildren(...found.items.map((each) => h("li", {}, h("span.muted", {}, moment(each.at).toISOString().slice(11, 19)), h("code", { title: each.id }, JSON.stringify(each.body)))));
+    if (found.end !== end && context.may("sql")) {
+      end = found.end;
+      const latest = await read(`/records/${encodeURIComponent(first.stream)}?limit=6`).catch(() => null);
+      if (latest) records.replaceChildren(...latest.items.map((each) => h("li", {}, h("span.muted", {}, moment(each.at).toISOString().slice(11, 19)), h("code", { title: each.id }, JSON.stringify(each.body)))));
     }
   };
   update(first);

@@ -1,6 +1,6 @@
 // What a node of the graph is, beside the graph.
 import { read } from "./api.js";
-import { ago, clock, count, figure, h, table, trouble } from "./dom.js";
+import { ago, clock, count, figure, h, lasting, table, trouble } from "./dom.js";
 
 const DESCRIBED = new Set(["table", "stream", "dimension", "fact", "mart", "query"]);
 
@@ -47,13 +47,15 @@ export function panel(page, context, choose) {
   return { open, close, update };
 }
 
+const behind = (each) => (each.behind ? `${count(each.behind)} behind, for ${lasting(each.seconds)}` : "up to date");
+
 function facts({ kind, status }) {
   if (!status) return [];
   const lines = {
     source: () => [["read", ago(status.polled_at)], ["compared in full", ago(status.reconciled_at)], ["batches", count(status.batches)], ["in the last minute", `${count(status.rows_a_minute)} rows`], ["initial load", status.loading ? "under way" : ""]],
     table: () => (status.rows ? [["in the last minute", `${count(status.rows)} rows`], ["last change", ago(status.at)]] : []),
-    stream: () => [["records taken", count(status.end)], ["kept in the log", count(status.records)], ["now", `${figure(status.a_second ?? 0)} a second`], ...Object.entries(status.lags ?? {}).map(([name, lag]) => [`behind: ${name}`, count(lag)])],
-    view: () => [["of the stream", status.stream]],
+    stream: () => [["records taken", count(status.end)], ["kept in the log", count(status.records)], ["now", `${figure(status.a_second ?? 0)} a second`], ...(status.readers ?? []).map((each) => [each.name, behind(each)])],
+    view: () => [["of the stream", status.stream], ["state", status.state], ["behind", count(status.behind)], ["error", status.error], ["skipped", status.skipped ? count(status.skipped) : ""], ["set aside as late", status.late ? count(status.late) : ""]],
     publication: () => [["published", ago(status.published_at)], ["refreshes behind", status.behind === null ? "unknown" : count(status.behind)], ["error", status.error]],
   }[kind] ?? (() => [["state", status.state ? `${status.state}${status.error ? `: ${status.error}` : ""}` : ""], ["rows", status.rows === undefined ? "" : count(status.rows)], ["refreshed", status.refreshed_at ? `${ago(status.refreshed_at)} (${clock(status.refreshed_at)} UTC)` : ""]]);
   return lines().filter(([, value]) => value);

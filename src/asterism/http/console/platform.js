@@ -1,6 +1,6 @@
 // The platform as a graph, with what flows through it now.
 import { read } from "./api.js";
-import { ago, compact, count, figure, h, moment, lasting, plural, repeat, trouble } from "./dom.js";
+import { ago, asideOf, compact, count, figure, h, moment, lasting, plural, repeat, stands, trouble } from "./dom.js";
 import { panel } from "./panel.js";
 import { wires } from "./wires.js";
 
@@ -13,7 +13,7 @@ export async function show(page, context) {
   const tiles = h("dl.tiles", { "aria-label": "How it stands" });
   const troubles = h("div", { hidden: true });
   const key = h("div.key", { "aria-hidden": "true" });
-  const inner = h("div.flow-inner", {});
+  const inner = h("div.flow-inner", {}, h("div.skeleton.tall", {}));
   const flow = h("div.card.flow", { role: "region", "aria-label": "What feeds what", tabindex: 0 }, inner);
   page.append(h("div.top", {}, h("div", {}, h("h1", {}, "Platform"), h("p", {}, "What comes in, what it becomes, and what is asked of it.")), key), tiles, troubles, flow);
 
@@ -86,6 +86,7 @@ export async function show(page, context) {
     } catch (error) {
       troubles.hidden = false;
       troubles.replaceChildren(trouble(error));
+      if (!known) inner.replaceChildren();
       throw error;
     }
     const failing = new Map(status.incidents.map((each) => [each.subject, each]));
@@ -107,11 +108,11 @@ export async function show(page, context) {
       }
     }
     for (const each of status.streams) {
-      if (each.error) { tell(`stream:${each.stream}`, "bad", "cannot be read", each); continue; }
-      const speed = rate(each.stream, each.end);
-      const lag = each.lags.warehouse ?? Math.max(0, ...Object.values(each.lags));
-      const text = speed >= 0.1 ? `${figure(speed)} a second` : `${compact(each.end)} records`;
-      tell(`stream:${each.stream}`, lag > 10000 ? "warn" : "good", lag > 0 ? `${text} · ${compact(lag)} behind` : text, { ...each, a_second: speed }, speed > 0);
+      const found = stands(each);
+      const speed = rate(each.stream, found.end);
+      const lag = found.readers.find((reader) => reader.name === "warehouse")?.behind ?? found.behind;
+      const text = speed >= 0.1 ? `${figure(speed)} a second` : `${compact(found.end)} records`;
+      tell(`stream:${each.stream}`, lag > 10000 ? "warn" : "good", lag > 0 ? `${text} · ${compact(lag)} behind` : text, { ...found, records: each.records, a_second: speed }, speed > 0);
     }
     for (const each of status.models) {
       const good = each.state === "current";
@@ -120,9 +121,10 @@ export async function show(page, context) {
       tell(`model:${each.model}`, good ? (failing.has(each.model) ? "warn" : "good") : each.state === "new" ? "warn" : "bad", text, each, lately);
     }
     for (const each of status.views) {
-      const lags = status.streams.find((one) => one.stream === each.stream)?.lags ?? {};
-      const lag = lags[`view:${each.view}`] ?? 0;
-      tell(`view:${each.view}`, failing.has(`view ${each.view}`) ? "bad" : "good", lag > 0 ? `${compact(lag)} behind` : "up to date", each);
+      const stream = status.streams.find((one) => one.stream === each.stream);
+      const lag = stream ? (stands(stream).readers.find((reader) => reader.name === `view ${each.view}`)?.behind ?? 0) : 0;
+      const bad = each.state === "stopped" || failing.has(`view ${each.view}`);
+      tell(`view:${each.view}`, bad ? "bad" : "good", bad ? each.state : lag > 0 ? `${compact(lag)} behind` : "up to date", { ...each, behind: lag });
     }
     for (const each of status.publications) {
       const behind = each.behind === null ? "unknown" : each.behind ? `${plural(each.behind, "refresh").replace("refreshs", "refreshes")} behind` : "up to date";
@@ -131,6 +133,7 @@ export async function show(page, context) {
     summary(tiles, status);
     const lines = [
       ...status.incidents.map((each) => [each.subject, each.fact, each.since, each.remedy]),
+      ...status.views.filter((each) => each.error && !failing.has(`view ${each.view}`)).map((each) => [`view ${each.view}`, each.error, each.since, `It stopped at the record ${each.stopped_at}.`]),
       ...status.models.filter((each) => each.error).map((each) => [each.model, each.error, each.since, `The model is ${each.state}.`]),
     ];
     troubles.hidden = !lines.length;
@@ -152,14 +155,14 @@ function summary(tiles, status) {
   const rows = status.flows.reduce((sum, each) => sum + each.rows, 0);
   const times = status.models.map((each) => moment(each.refreshed_at)).filter(Boolean).map(Number);
   const latest = times.length ? ago(Math.max(...times) / 1000) : "never";
-  const aside = Object.values(status.quarantine).reduce((sum, each) => sum + each, 0);
+  const aside = asideOf(status);
   const held = status.models.filter((each) => each.state !== "current").length;
   const wrong = status.incidents.length + held;
   const tile = (kind, name, value, more = "") => h(`div.card.tile.${kind}`, {}, h("dt", {}, name), h("dd", {}, value, more ? h("small", {}, ` ${more}`) : ""));
   const fresh = [
     tile(wrong ? "bad" : "good", "Health", wrong ? plural(wrong, "problem") : "All well"),
     tile("plain", "Latest refresh", latest.replace(" ago", ""), latest.includes("ago") ? "ago" : ""),
-    tile("plain", "Came in", count(rows), "rows in a minute"),
+    tile("plain", "Came in", count(rows), "rows/min"),
     tile("plain", "Models", count(status.models.length), held ? `${held} not current` : "all current"),
     tile(aside ? "warn" : "plain", "Quarantine", count(aside), aside === 1 ? "record" : "records"),
   ];
