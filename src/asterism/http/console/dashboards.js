@@ -89,7 +89,7 @@ function card(query, context, given, alone) {
       const found = await mine();
       if (mine !== ask || !found || JSON.stringify(found) === JSON.stringify(last)) return;
       last = found;
-      await paint();
+      paint().catch((error) => place.replaceChildren(trouble(error))); // what drawing costs sets no pace
     } catch (error) {
       if (mine !== ask) return;
       last = null;

@@ -112,7 +112,7 @@ export function repeat(element, seconds, work) {
     const began = performance.now();
     if (!document.hidden) await work().catch(() => {});
     const took = performance.now() - began;
-    if (!stopped) waiting = setTimeout(step, Math.max(seconds * 1000, Math.min(took * 8, 20000)));
+    if (!stopped) waiting = setTimeout(step, Math.max(seconds * 1000, Math.min(took * 4, 20000)));
   };
   step();
   return () => {
