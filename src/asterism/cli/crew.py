@@ -97,7 +97,7 @@ class Crew:
     def _open(self, host: str, port: int) -> None:
         from asterism.http.process import HttpProcess
 
-        self._http = HttpProcess(self.project.root, self.project.stage.name, host, port, self.log_format)
+        self._http = HttpProcess(self.project.root, self.project.stage.name, host, port, log_format=self.log_format)
         self._http.start()
         self.serve = (host, self._http.port)  # a free port that was found once stays the one
 

@@ -26,7 +26,8 @@ def document(design: Design, *, protect: bool = True) -> dict[str, Any]:
                 kinds.setdefault(each.kind, {})[each.name] = _arguments(each, protect=protect)
         if kinds:
             found[section] = {kind: dict(sorted(of.items())) for kind, of in sorted(kinds.items())}
-    found["output"] = {each.name: {"value": each.value, "description": each.description} for each in design.outputs}
+    if design.outputs:
+        found["output"] = {each.name: {"value": each.value, "description": each.description} for each in design.outputs}
     return found
 
 

@@ -40,8 +40,8 @@ class HttpProcess:
         stage: str,
         host: str,
         port: int,
-        log_format: Form = "text",
         tell: Callable[[str], None] = _to_stderr,
+        log_format: Form = "text",
     ) -> None:
         self._root, self._stage, self._host, self._log_format = root, stage, host, log_format
         self.port = port
