@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from asterism.run.control import Caller
     from asterism.run.publish import Published
     from asterism.run.schedule import Task
+    from asterism.run.trigger import Calls
 
 BESIDE: Mapping[str, Work] = {
     "alerts": alerts.work,
@@ -95,8 +96,8 @@ class Running:
         self.telemetry = telemetry
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
-        self.called: set[str] = set()
-        """Reports that triggers call for."""
+        self.calls: Calls | None = None
+        """What triggers call for; made where there are any."""
         self.seen = _written(desk.project.root)
 
     def work(self) -> None:
@@ -196,13 +197,23 @@ class Running:
 
     def triggered(self) -> bool:
         """Make due what records of trigger streams call for."""
-        from asterism.run.trigger import called
+        from asterism.run.trigger import EVERYTHING, Calls
 
         platform = self.desk.project.platform
-        for name in called(platform.triggers, self.desk.wiring.log()):
+        if self.calls is None:
+            self.calls = Calls(self.desk.wiring.log)
+        names = self.calls.new(platform.triggers)
+        for name in names:
             self.schedule.hasten(name)
-            self.called |= {each.name for each in platform.reports if name in {each.name, ""}}
+        theirs = {*(each.name for each in platform.reports), *(each.into for each in self.desk.project.pulls)}
+        theirs &= {each.name for each in self.schedule.tasks}
+        self.calls.expect(theirs if EVERYTHING in names else theirs.intersection(names))
         return False
+
+    def answered(self, name: str) -> None:
+        """What a trigger may have called for has been done."""
+        if self.calls is not None:
+            self.calls.done(name)
 
     def notified(self) -> bool:
         """Make due what notifications tell of."""
@@ -221,14 +232,15 @@ class Running:
             from asterism.run.settle import makers, settle
 
             with self.turns.turn():
-                tick = report.due(self.desk, name, called=name in self.called)
+                called = self.calls is not None and self.calls.awaits(name)
+                tick = report.due(self.desk, name, called=called)
             if tick is None:
                 return False
             if self.desk.project.takes_records:  # what was acknowledged before the report is in it
                 settle(makers(self.desk.project.platform), self.desk.wiring.log(), self.stopping.wait)
             with self.turns.turn():
                 sent = report.send(self.desk, name, tick)
-            self.called.discard(name)
+            self.answered(name)
             self.say("reported", f"{name}: {sent}", report=name)
             return False
 
@@ -316,6 +328,8 @@ class Running:
             if done.refreshed:
                 self.couriers.call()
             self.pulled(pull.described(done) | {"visible_at": visible_at})
+            if done.complete:
+                self.answered(name)
             return not done.complete
 
         return work

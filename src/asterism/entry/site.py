@@ -219,16 +219,20 @@ class Site:
 
     def _called(self) -> None:
         """Do what records of trigger streams call for."""
-        from asterism.run.trigger import called
+        from asterism.run.trigger import EVERYTHING, Calls
 
         platform = self.project.platform
-        for name in called(platform.triggers, self.wiring.log()) if platform.triggers else ():
-            for each in self.project.pulls:
-                if name in {each.into, ""}:
-                    self.pull(each.into)
-            for report in platform.reports:
-                if name in {report.name, ""}:
-                    self._report(report.name, called=True)
+        if not platform.triggers:
+            return
+        calls = Calls(self.wiring.log)
+        names = calls.new(platform.triggers)
+        for each in self.project.pulls:
+            if each.into in names or EVERYTHING in names:
+                self.pull(each.into)
+        for report in platform.reports:
+            if report.name in names or EVERYTHING in names:
+                self._report(report.name, called=True)
+        calls.expect(())
 
     def _publish(self, name: str) -> Any:
         from asterism.cli.verbs import publish

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from asterism.declare.source import Pull
 from asterism.declare.stream import Trigger
 from asterism.errors import RecordError
-from asterism.ports.log import Log, Logged
+from asterism.ports.log import Log, Logged, Offsets
 from asterism.ports.source import Notified, Source
 from asterism.run.records import Shape
 
@@ -26,20 +26,56 @@ def listener(pull: Pull) -> str:
     return f"notified:{pull.into}"
 
 
-def called(triggers: Sequence[Trigger], log: Log) -> list[str]:
-    """The schedules that records have called for since the last time, `EVERYTHING` for all. Raises LogError.
+class Calls:
+    """What records of trigger streams call for. Used by one thread.
 
-    Delivery: at least once; a schedule that is hastened twice does no harm.
+    Delivery: at least once. A record is noted as read when all that was called for has been done: whoever dies before
+    is called for the same again.
     """
-    names: list[str] = []
-    for trigger in triggers:
-        shape = Shape(trigger.stream)
-        for record in _new(log, trigger.stream.name, consumer(trigger)):
-            try:
-                names.append(shape.value(shape.decode(record.body), trigger.field))
-            except RecordError:
-                continue  # its table sets it aside
-    return list(dict.fromkeys(names))
+
+    def __init__(self, log: Callable[[], Log]) -> None:
+        self._log = log  # asked for each time: a connection may be opened anew
+        self._read: dict[tuple[str, str], Offsets] = {}
+        self._open: set[str] = set()
+
+    def new(self, triggers: Sequence[Trigger]) -> list[str]:
+        """The schedules that are called for since the last time, `EVERYTHING` for all. Raises LogError."""
+        names: list[str] = []
+        for trigger in triggers:
+            shape = Shape(trigger.stream)
+            for record in self._records(trigger.stream.name, consumer(trigger)):
+                try:
+                    names.append(shape.value(shape.decode(record.body), trigger.field))
+                except RecordError:
+                    continue  # its table sets it aside
+        return list(dict.fromkeys(names))
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These are to be done; where nothing is, what was read is noted. Raises LogError."""
+        self._open.update(names)
+        self._note()
+
+    def awaits(self, name: str) -> bool:
+        """Whether it was called for and is not done."""
+        return name in self._open
+
+    def done(self, name: str) -> None:
+        """It has been done. Raises LogError."""
+        self._open.discard(name)
+        self._note()
+
+    def _records(self, stream: str, reader: str) -> Sequence[Logged]:
+        start = self._read.get((stream, reader)) or self._log().standing(stream).committed.get(reader, {})
+        records = self._log().read(stream, reader, start, _MOST)
+        if records:
+            self._read[stream, reader] = _behind(start, records)
+        return records
+
+    def _note(self) -> None:
+        if not self._open:
+            for (stream, reader), offsets in self._read.items():
+                self._log().commit(stream, reader, offsets)
+            self._read.clear()
 
 
 def notified(pulls: Sequence[Pull], log: Log, source: Callable[[Pull], Source]) -> list[str]:
@@ -64,5 +100,9 @@ def _new(log: Log, stream: str, reader: str) -> list[Logged]:
     committed = log.standing(stream).committed.get(reader, {})
     records = log.read(stream, reader, committed, _MOST)
     if records:
-        log.commit(stream, reader, {**committed, **{each.partition: each.position for each in records}})
+        log.commit(stream, reader, _behind(committed, records))
     return records
+
+
+def _behind(start: Offsets, records: Sequence[Logged]) -> Offsets:
+    return {**start, **{each.partition: each.position for each in records}}
