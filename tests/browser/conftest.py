@@ -57,6 +57,7 @@ def liberta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House.of("liberta", tmp_path_factory.mktemp("browser"))
     generate(house, "--events", "3000")
     with house.running():
+        house.until(lambda: house.told("pulled"))  # the table stands
         house.until(lambda: house.one("select count(*) from rawevents.events") >= 3000)
         yield house
 

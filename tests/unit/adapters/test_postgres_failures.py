@@ -61,7 +61,7 @@ def test_a_statement_timeout_says_what_to_raise(database: Database) -> None:
     database.execute(
         "create table t (id int primary key, v text)",
         "insert into t select i, repeat('x', 100) from generate_series(1, 300000) i",
-        f"alter database {name} set statement_timeout = '20ms'",
+        f"alter database {name} set statement_timeout = '1ms'",
     )
     refusal = _refusal(database.url)
     assert refusal.transient
