@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from asterism.run.control import Caller
     from asterism.run.publish import Published
     from asterism.run.schedule import Task
-    from asterism.run.trigger import Calls
 
 BESIDE: Mapping[str, Work] = {
     "alerts": alerts.work,
@@ -84,6 +83,7 @@ class Running:
 
     def __init__(self, desk: Desk, telemetry: Telemetry, serve: tuple[str, int] | None) -> None:
         from asterism.run.schedule import Turns
+        from asterism.run.trigger import Calls
 
         self.desk = desk
         self.say = telemetry.say
@@ -96,8 +96,7 @@ class Running:
         self.telemetry = telemetry
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
-        self.calls: Calls | None = None
-        """What triggers call for; made where there are any."""
+        self.calls = Calls(desk.wiring.log)
         self.seen = _written(desk.project.root)
 
     def work(self) -> None:
@@ -197,11 +196,9 @@ class Running:
 
     def triggered(self) -> bool:
         """Make due what records of trigger streams call for."""
-        from asterism.run.trigger import EVERYTHING, Calls
+        from asterism.run.trigger import EVERYTHING
 
         platform = self.desk.project.platform
-        if self.calls is None:
-            self.calls = Calls(self.desk.wiring.log)
         names = self.calls.new(platform.triggers)
         for name in names:
             self.schedule.hasten(name)
@@ -209,11 +206,6 @@ class Running:
         theirs &= {each.name for each in self.schedule.tasks}
         self.calls.expect(theirs if EVERYTHING in names else theirs.intersection(names))
         return False
-
-    def answered(self, name: str) -> None:
-        """What a trigger may have called for has been done."""
-        if self.calls is not None:
-            self.calls.done(name)
 
     def notified(self) -> bool:
         """Make due what notifications tell of."""
@@ -232,15 +224,14 @@ class Running:
             from asterism.run.settle import makers, settle
 
             with self.turns.turn():
-                called = self.calls is not None and self.calls.awaits(name)
-                tick = report.due(self.desk, name, called=called)
+                tick = report.due(self.desk, name, called=self.calls.awaits(name))
             if tick is None:
                 return False
             if self.desk.project.takes_records:  # what was acknowledged before the report is in it
                 settle(makers(self.desk.project.platform), self.desk.wiring.log(), self.stopping.wait)
             with self.turns.turn():
                 sent = report.send(self.desk, name, tick)
-            self.answered(name)
+            self.calls.done(name)
             self.say("reported", f"{name}: {sent}", report=name)
             return False
 
@@ -329,7 +320,7 @@ class Running:
                 self.couriers.call()
             self.pulled(pull.described(done) | {"visible_at": visible_at})
             if done.complete:
-                self.answered(name)
+                self.calls.done(name)
             return not done.complete
 
         return work
