@@ -76,8 +76,8 @@ class Files:
     key: tuple[str, ...] | list[str] = ()
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     evolve: Literal["extra", "columns"] = "extra"
-    chunk_rows: int = 100_000
-    """Lines a chunk of a load; bounds temporary files."""
+    chunk_rows: int = 122_880
+    """Lines a chunk of a load; bounds temporary files. DuckDB writes so many rows at once into its file."""
 
 
 Source = Postgres | Amplitude | Files

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from asterism.adapters.files.lines import Line
+from asterism.adapters.files.lines import Block, Line
 from asterism.adapters.files.schema import Schema, quoted
 from asterism.declare.table import Column, Table
 from asterism.ports.arrow import ArrowStream
@@ -17,7 +17,7 @@ from asterism.ports.lines import Lines
 
 OBJECT, LINE, EXTRA = "_object", "_line", "_extra"
 """Columns of every table of files: where a row came from, and what it holds beside the other columns, as JSON."""
-_PLACE = "_place"
+_PLACE, _BEFORE = "_place", "_before"
 
 
 def table(name: str, columns: Sequence[Column], key: Sequence[str]) -> Table:
@@ -38,21 +38,30 @@ class TextChunk:
         self.rows = 0
         self.bytes = 0
 
-    def add(self, member: str, lines: Sequence[Line]) -> None:
-        """Put lines of an object down."""
-        head = b'{"_object":%b,"_line":' % msgspec.json.encode(member)
-        together = b"\n".join(
-            [
-                b'%b%d,"_place":%d%b,"_record":%b}'
-                % (head, line.number, place, b',"_extra":' + line.extra if line.extra else b"", line.body)
-                for place, line in enumerate(lines, self.rows)
-            ]
-        )
-        self._file.write(together + b"\n" if together else b"")
-        self.rows += len(lines)
-        self.bytes += len(together)
-        if self._key:
+    def add(self, member: str, lines: Block | Sequence[Line]) -> None:
+        """Put lines of an object down, each beside its number less its place in this file, which counts from 1."""
+        head = b'{"_object":%b,"_before":%%d,' % msgspec.json.encode(member).replace(b"%", b"%%")
+        if isinstance(lines, Block):
+            count, together = len(lines.bodies), self._block(head, lines)
+        else:
+            count, together = len(lines), self._one_by_one(head, lines)
             self._keys.update([line.key for line in lines])
+        self._file.write(together)
+        self.rows += count
+        self.bytes += len(together)
+
+    def _block(self, head: bytes, block: Block) -> bytes:
+        """What stands before a line is the same for all of them."""
+        begun = head % (block.first - self.rows - 1) + b'"_record":'
+        return begun + (b"}\n" + begun).join(block.bodies) + b"}\n" if block.bodies else b""
+
+    def _one_by_one(self, head: bytes, lines: Sequence[Line]) -> bytes:
+        rows = [
+            head % (line.number - place) + (b'"_extra":%b,' % line.extra if line.extra else b"")
+            + b'"_record":%b}\n' % line.body
+            for place, line in enumerate(lines, self.rows + 1)
+        ]  # fmt: skip
+        return b"".join(rows)
 
     def close(self) -> None:
         """Write what is left; nothing can be added any more."""
@@ -60,7 +69,7 @@ class TextChunk:
 
     def select(self, schema: Schema) -> AbstractContextManager[ArrowStream]:
         """The rows; of several with one key, the one that came last."""
-        columns = [Column(OBJECT, "VARCHAR"), Column(LINE, "BIGINT"), Column(_PLACE, "BIGINT"), Column(EXTRA, "JSON")]
+        columns = [Column(OBJECT, "VARCHAR"), Column(_BEFORE, "BIGINT"), Column(EXTRA, "JSON")]
         if schema.fields:
             columns.append(Column("_record", schema.structure()))
         values = ", ".join(
@@ -68,12 +77,13 @@ class TextChunk:
             f"{'::TIMESTAMP' if field.type == 'TIMESTAMP' else ''} AS {quoted(field.name)}"
             for field in schema.fields
         )
-        listed = ", ".join(part for part in (OBJECT, LINE, values, EXTRA) if part)
+        place = "row_number() OVER ()"  # one thread reads, from the file's beginning on
+        listed = ", ".join(part for part in (OBJECT, f"{_BEFORE} + {place} AS {LINE}", values, EXTRA) if part)
         query = f"SELECT {listed} FROM lines"
         if len(self._keys) < self.rows and self._key:
             key = ", ".join(map(quoted, self._key))
             last = f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {_PLACE} DESC) = 1"
-            query = f"SELECT * EXCLUDE ({_PLACE}) FROM (SELECT {listed}, {_PLACE} FROM lines {last})"
+            query = f"SELECT * EXCLUDE ({_PLACE}) FROM (SELECT {listed}, {place} AS {_PLACE} FROM lines) {last}"
         return self._reader.select([self._path], columns, query)
 
 

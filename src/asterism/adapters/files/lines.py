@@ -34,6 +34,13 @@ class Unreadable(NamedTuple):
     body: bytes
 
 
+class Block(NamedTuple):
+    """Lines that can be stored as they are, one after the other, of which the first is numbered `first`."""
+
+    first: int
+    bodies: Sequence[bytes]
+
+
 class Line(NamedTuple):
     """A line that can be stored. `extra` is what it holds beside the columns, as JSON; empty where that is nothing."""
 
@@ -66,11 +73,17 @@ class Reader:
         """Whether nothing is known of the columns yet."""
         return self.declared is None and not self.more
 
-    def read(self, member: str, first: int, lines: Sequence[bytes]) -> tuple[list[Line], list[Unreadable]]:
+    @property
+    def _is_rewritten(self) -> bool:
+        return self.texts or self.schema.needs_rewriting
+
+    def read(self, member: str, first: int, lines: Sequence[bytes]) -> tuple[Block | list[Line], list[Unreadable]]:
         """Lines of an object, the first of them numbered `first`: those that can be stored, and the others."""
         if self.is_open or self.evolve:
             self._grow(lines)
         records = self._all(self._strict, lines)
+        if records is not None and not (self.key or self._is_rewritten):
+            return Block(first, lines), []
         if records is not None:
             return self._lines(range(first, first + len(lines)), lines, records, None, member)
         records = self._all(self._lenient, lines)
@@ -143,7 +156,7 @@ class Reader:
         extras: Sequence[bytes] | None,
         member: str,
     ) -> tuple[list[Line], list[Unreadable]]:
-        bodies = _ENCODER.encode_lines(records).split(b"\n") if self.texts or self.schema.needs_rewriting else lines
+        bodies = _ENCODER.encode_lines(records).split(b"\n") if self._is_rewritten else lines
         extras = extras if extras is not None else [b""] * len(lines)
         if not self.key:
             return [Line(n, b, e, None) for n, b, e in zip(numbers, bodies, extras, strict=False)], []

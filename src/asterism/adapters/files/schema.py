@@ -109,8 +109,9 @@ def _checking(record: type[msgspec.Struct], more: Sequence[Any] = (), *, strict:
     # msgspec takes None for "as the base has it", which its types do not say.
     unknown: Any = True if strict else None
     return msgspec.defstruct(
-        record.__name__, [*own, *more], bases=(record,), frozen=True, kw_only=True, forbid_unknown_fields=unknown
-    )
+        record.__name__, [*own, *more], bases=(record,), frozen=True, kw_only=True, forbid_unknown_fields=unknown,
+        gc=False,  # what comes from JSON refers to nothing around it, and looking for that takes as long as decoding
+    )  # fmt: skip
 
 
 def _same_default(field: msgspec.structs.FieldInfo) -> Any:
