@@ -34,7 +34,8 @@ class Unreadable(NamedTuple):
     body: bytes
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
     """Lines that can be stored as they are, one after the other, of which the first is numbered `first`."""
 
     first: int

@@ -6,7 +6,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from asterism.adapters.files.schema import Field, inferred_field
 from asterism.adapters.files.store import Item, Store
 from asterism.declare.source import Files
 from asterism.declare.table import Table
-from asterism.errors import SourceError
+from asterism.errors import AsterismError, SourceError
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.parquet import Parquet
@@ -63,12 +64,28 @@ class _Position(msgspec.Struct, omit_defaults=True):
     """Columns that were inferred, and their types."""
 
 
+class _Chunk(NamedTuple):
+    """What was read from a position on, and where it lies."""
+
+    polled_at: datetime
+    seen: Objects
+    reading: Reading
+    read: _Done
+    folder: tempfile.TemporaryDirectory[str]
+
+    def let_go(self) -> None:
+        """Take away what was put down."""
+        self.reading.let_go()
+        self.folder.cleanup()
+
+
 class FilesSource:
     """Implements `Source`: the objects of `declared`, as one table of the schema `into`.
 
     An object is known by its key and etag, and found by listing; what has been read is noted in `lake`, beside the
     batches. `set_aside` is told of lines that cannot be stored. A chunk passes through temporary files, never through
-    memory as a whole. An object that was removed leaves its rows; one that was replaced replaces them.
+    memory as a whole, and while it is landed, a thread reads the next one of a load. An object that was removed leaves
+    its rows; one that was replaced replaces them.
     """
 
     def __init__(
@@ -100,6 +117,9 @@ class FilesSource:
         """What read the last chunk: the next one goes on with the object that it has open."""
         self._weight: float | None = None
         """Bytes of an object a line, as far as they have been read."""
+        self._thread: ThreadPoolExecutor | None = None
+        self._next: tuple[_Position, Future[_Chunk]] | None = None
+        """What is read ahead, and from where on."""
 
     def describe(self) -> tuple[Table, ...]:
         """The table, with columns as they are declared, or as the first objects have them."""
@@ -119,16 +139,10 @@ class FilesSource:
     def pull(self, cursor: Cursor, *, reconcile: bool = False) -> Iterator[Answer]:  # noqa: ARG002 - of the port
         """New and changed objects, the oldest first, and no more than a chunk: see the port."""
         position = msgspec.convert(cursor, _Position)
-        now = datetime.now(UTC).replace(tzinfo=None)
-        seen = self._journal.objects(position.journal)
-        pending = self._pending(seen, position)
-        with tempfile.TemporaryDirectory(dir=scratch()) as name, ExitStack() as stack:
-            columns = [inferred_field(*each) for each in position.columns]
-            reading = self._reading(Path(name), columns, self._set_aside)
-            stack.callback(reading.let_go)
-            reading.go_on_with(self._left)
-            self._left = reading
-            read = self._read(reading, pending, position.at)
+        chunk = self._ahead(position) or self._chunk(position)
+        with ExitStack() as stack:
+            stack.callback(chunk.let_go)
+            reading, read, seen = chunk.reading, chunk.read, chunk.seen
             is_load = position.loading or not cursor
             complete = read.whole and not (is_load and read.size > _LITTLE)
             shrunk = position.shrunk or (not self._declared.key and _has_shrunk(seen, position.at, read))
@@ -139,11 +153,13 @@ class FilesSource:
                 shrunk=shrunk and not complete,
                 columns=[(each.name, each.type) for each in reading.inferred],
             )
+            if not read.whole:
+                self._read_ahead(following)
             # Rows of lines that are no more go when all objects have been read, by what is known of the others.
             known = seen | read.done if shrunk and complete else None
             idle = bool(cursor) and not reading.seen and known is None
-            batches = iter(()) if idle else self._batches(reading, Path(name), known, stack)
-            yield Answer(now, batches, msgspec.to_builtins(following), complete)
+            batches = iter(()) if idle else self._batches(reading, Path(chunk.folder.name), known, stack)
+            yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete)
 
     @contextmanager
     def everything(self) -> Iterator[Answer]:
@@ -173,9 +189,50 @@ class FilesSource:
 
     def close(self) -> None:
         """Let go of what is open. Repeating it does nothing."""
+        self._drop_ahead()
+        if self._thread is not None:
+            self._thread.shutdown()
         if self._left is not None:
             self._left.close()
             self._left = None
+
+    def _chunk(self, position: _Position) -> _Chunk:
+        """Read what follows a position, up to a chunk."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        seen = self._journal.objects(position.journal)
+        pending = self._pending(seen, position)
+        with ExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(dir=scratch())
+            stack.callback(folder.cleanup)
+            columns = [inferred_field(*each) for each in position.columns]
+            reading = self._reading(Path(folder.name), columns, self._set_aside)
+            stack.callback(reading.let_go)
+            reading.go_on_with(self._left)
+            self._left = reading
+            read = self._read(reading, pending, position.at)
+            stack.pop_all()
+        return _Chunk(now, seen, reading, read, folder)
+
+    def _read_ahead(self, position: _Position) -> None:
+        """Begin to read what follows a position. Not of Parquet: what is landed is in files that the next one takes."""
+        if self._declared.format == "parquet":
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1, f"read-{self._into}")
+        self._next = position, self._thread.submit(self._chunk, position)
+
+    def _ahead(self, position: _Position) -> _Chunk | None:
+        """What has been read ahead from a position on, None where that was another one. Raises what was met there."""
+        if self._next is None or self._next[0] != position:
+            self._drop_ahead()
+            return None
+        (_, future), self._next = self._next, None
+        return future.result()
+
+    def _drop_ahead(self) -> None:
+        ahead, self._next = self._next, None
+        if ahead is not None:
+            with suppress(AsterismError):  # whoever reads it again meets it again
+                ahead[1].result().let_go()
 
     def _reading(self, folder: Path, inferred: Sequence[Field], set_aside: SetAside) -> Reading:
         tools = Tools(self._declared, self._store, self._lines, self._parquet, set_aside, folder)
