@@ -8,14 +8,21 @@ import resource
 import shutil
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from asterism.cli.desk import Desk
+from asterism.cli.main import sweep_seldom
 from asterism.cli.verbs import publish, pull
 from asterism.project.load import load
 from asterism.wire import Wiring
 
+_LATER = (
+    "asterism.run.pull", "asterism.run.publish", "asterism.adapters.files.source", "asterism.adapters.postgres.engine",
+    "sqlglot.dialects.duckdb", "sqlglot.dialects.postgres",
+)  # fmt: skip
+"""What is imported when it is first needed: no import counts."""
 EXAMPLE = Path(__file__).parents[2] / "examples" / "liberta"
 
 
@@ -25,6 +32,9 @@ def main() -> None:
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".asterism", "__pycache__"))
     os.environ |= {"RAWEVENTS_URL": given["folder"], "ANALYSIS_URL": given["url"]}
+    sweep_seldom()
+    for name in _LATER:
+        import_module(name)
     project = load(root, "dev")
     with Wiring(project.stage) as wiring:
         desk = Desk(project, wiring)
