@@ -15,7 +15,7 @@ from typing import Any, LiteralString, cast
 import ministack
 import psycopg
 import pytest
-from emulators_gcp import bigtable, gcs, pubsub  # noqa: F401 - fixtures
+from emulators_gcp import bigquery, bigtable, gcs, make_dataset, pubsub  # noqa: F401 - fixtures
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 

@@ -8,10 +8,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 from gcs_server import Buckets, gcs_server
 
@@ -111,3 +113,31 @@ def gcs() -> Iterator[Buckets]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a BigQuery: https://pypi.org/project/local-bigquery/."""
+    program = Path(__file__).parents[1] / ".emulators" / "bigquery" / "bin" / "local-bigquery"
+    if not program.exists():
+        pytest.skip("no local-bigquery: make .emulators/bigquery/.made, which needs Python 3.13")
+    folder = tmp_path_factory.mktemp("bigquery")
+    port, grpc = free_port(), free_port()
+    command = [str(program), "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(grpc), "--data-dir", "data"]
+    storage = named("BIGQUERY_STORAGE_EMULATOR_HOST", grpc)
+    with served(command, port, folder), named("BIGQUERY_EMULATOR_HOST", port) as address, storage:
+        yield address
+
+
+@pytest.fixture
+def make_dataset(bigquery: str) -> Callable[[], str]:
+    """Makes fresh datasets, each told by its URI."""
+
+    def make() -> str:
+        name = f"d{uuid4().hex}"
+        reference = {"projectId": "project", "datasetId": name}
+        url = f"http://{bigquery}/bigquery/v2/projects/project/datasets"
+        httpx.post(url, json={"datasetReference": reference}, trust_env=False).raise_for_status()
+        return f"bigquery://project/{name}"
+
+    return make

@@ -100,8 +100,13 @@ class Wiring:
             from asterism.adapters.postgres.engine import PostgresEngine
 
             made = PostgresEngine(self._postgres(uri))
+        elif scheme == "bigquery":
+            with needing(f"the warehouse of stage {self.stage.name}"):
+                from asterism.adapters.gcp.bigquery.engine import BigQueryEngine
+
+            made = BigQueryEngine(uri)
         else:
-            known = ("duckdb", "postgresql", "embedded")
+            known = ("duckdb", "postgresql", "embedded", "bigquery")
             made = outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
         self._stack.callback(made.close)
         return made

@@ -27,3 +27,8 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """The columns' names, in order."""
         return tuple(column.name for column in self.columns)
+
+
+def flat(name: str) -> str:
+    """A table's name in one part, `schema__table`, for an engine that keeps all tables of a warehouse in one place."""
+    return name.replace(".", "__")

@@ -8,6 +8,9 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
+from asterism.declare.table import flat
+from asterism.plan import bigquery
+
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
     """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2`."""
@@ -16,6 +19,13 @@ def translate(statement: exp.Expr | str, dialect: str) -> str:
         plain = dialect == "duckdb" and "_same(" not in lowered and "surrogate_key(" not in lowered
         return statement if plain else _translate_text(statement, dialect)
     return _generate(statement.copy(), dialect)
+
+
+def identifier(name: str, dialect: str) -> str:
+    """A table's or column's name as an identifier of `dialect`; `schema.table` is one table's name."""
+    if dialect == bigquery.DIALECT:
+        return f"`{flat(name)}`"
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 @lru_cache(maxsize=2048)
@@ -62,6 +72,8 @@ def _without_qualify(select: exp.Select) -> exp.Select:
 
 def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
+    if dialect == bigquery.DIALECT:
+        return bigquery.surrogate_key(call)
     parts = []
     for argument in call.expressions:
         text = f"CAST({argument.sql(dialect=dialect, identify=True)} AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'})"
@@ -78,6 +90,8 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
 
 def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL loops over IS NOT DISTINCT FROM."""
+    if dialect == bigquery.DIALECT:
+        return bigquery.same(call)
     one, other = call.expressions
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
@@ -184,6 +198,7 @@ def _type(node: exp.Expr) -> exp.Expr:
 
 _Rule = Callable[[exp.Expr], exp.Expr]
 _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
+    bigquery.DIALECT: bigquery.RULES,
     "postgres": {
         exp.TryCast: _try_cast,
         exp.First: _first,

@@ -32,8 +32,8 @@ STAGE_SETTINGS = (
         "warehouse",
         str,
         None,
-        "The engine: `duckdb:///file` (relative to the project; four slashes: absolute), `postgresql://…`, or "
-        "`embedded:///folder`, a PostgreSQL of its own kept in that folder.",
+        "The engine: `duckdb:///file` (relative to the project; four slashes: absolute), `postgresql://…`, "
+        "`embedded:///folder`, a PostgreSQL of its own kept in that folder, or `bigquery://project/dataset`.",
     ),
     Setting(
         "lake",

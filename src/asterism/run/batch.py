@@ -160,7 +160,7 @@ def _land_deletions(warehouse: Warehouse, table: Table, keys: ArrowStream, key: 
         )
         if not session.rows(f"SELECT 1 FROM {quote(gone)} LIMIT 1"):
             return 0
-        found = session.engine.fetch(f"SELECT {listed(table.key)} FROM {quote(gone)}")
+        found = session.fetch(f"SELECT {listed(table.key)} FROM {quote(gone)}")
         return Landing(warehouse.lake, warehouse.parquet).put(key, columns, found)
     finally:
         for name in (there, gone):

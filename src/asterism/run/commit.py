@@ -155,7 +155,7 @@ def _process(warehouse: Warehouse, work: Refresh, noted: RefreshNote) -> None:
             continue
         columns = warehouse.session.columns(plan.table.name)
         names = listed([column.name for column in columns])
-        stream = warehouse.engine.fetch(
+        stream = warehouse.session.fetch(
             f"SELECT {names}, 'before' AS change FROM {quote(delta.before)} UNION ALL "
             f"SELECT {names}, 'after' AS change FROM {quote(delta.after)}"
         )

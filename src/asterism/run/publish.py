@@ -164,7 +164,7 @@ class Publisher:
                     self.progress(f"publishing {self.publication.name}: reading", number, len(whole))
                     columns = standing[name]
                     names = listed([column.name for column in columns])
-                    rows = warehouse.engine.fetch(f"SELECT {names} FROM {quote(name)}")
+                    rows = warehouse.session.fetch(f"SELECT {names} FROM {quote(name)}")
                     snapshots[name] = folder / f"{name}.parquet"
                     self.parquet.write(snapshots[name], columns, rows)
         return _Seen(refreshes, forms, snapshots)

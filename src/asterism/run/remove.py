@@ -20,7 +20,7 @@ _ENVELOPES = msgspec.json.Decoder(Envelope)
 
 
 def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[Any] = ()) -> Committed:
-    """Delete the rows of a stream's table that meet an SQL condition of the engine's dialect; refresh what is behind.
+    """Delete the rows of a stream's table that meet a condition in SQL (DuckDB's dialect); refresh what is behind.
 
     One transaction, landed first like any batch; `forget_lists` is called for once it is over. Raises LakeError,
     EngineError.
@@ -31,7 +31,7 @@ def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[
     landing = Landing(warehouse.lake, warehouse.parquet)
     name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}{_LIST}"
     keys = tuple(column for column in table.columns if column.name == ID)
-    gone = warehouse.engine.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
+    gone = warehouse.session.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
     deletions = landing.put(name, keys, gone)
     if not deletions:
         return Committed()

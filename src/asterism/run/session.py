@@ -9,7 +9,8 @@ from typing import Any
 from sqlglot import exp
 
 from asterism.declare.table import Column
-from asterism.plan.translate import translate
+from asterism.plan.translate import identifier, translate
+from asterism.ports.arrow import ArrowStream
 from asterism.ports.engine import Engine
 
 
@@ -41,6 +42,14 @@ class Session:
         """Run a SELECT whose result is small; see `Engine.rows`."""
         return self.engine.rows(translate(statement, self.engine.dialect), parameters)
 
+    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> ArrowStream:
+        """Run a SELECT whose result may be large; see `Engine.fetch`."""
+        return self.engine.fetch(translate(statement, self.engine.dialect), parameters)
+
+    def native(self, *names: str) -> str:
+        """A list of names of tables or columns, in the engine's own dialect."""
+        return ", ".join(identifier(name, self.engine.dialect) for name in names)
+
     def keep(self, statement: str | exp.Expr, *, native: bool = False) -> str:
         """Keep the result of a SELECT in a temporary table until the transaction ends; answer its name.
 
@@ -48,7 +57,7 @@ class Session:
         """
         name = self.name()
         text = str(statement) if native else translate(statement, self.engine.dialect)
-        self.engine.execute(f"CREATE TEMPORARY TABLE {quote(name)} AS {text}")
+        self.engine.execute(f"CREATE TEMPORARY TABLE {self.native(name)} AS {text}")
         self._temporary.append(name)
         self.analyze(name)
         return name
@@ -98,6 +107,7 @@ class Session:
         names = [quote(name) for name in self._temporary]
         if names and self.engine.dialect == "duckdb":
             self.engine.execute("; ".join(f"DROP TABLE IF EXISTS {name}" for name in names))
-        elif names:
+        elif names and self.engine.dialect == "postgres":
             self.engine.execute(f"DROP TABLE IF EXISTS {', '.join(names)}")
+        # BigQuery drops one at a time, as slowly as any statement; with the transaction's session all of them go.
         self._temporary.clear()

@@ -73,7 +73,7 @@ class Streams:
             f"SELECT {listed(names)} FROM {quote(empty)} UNION ALL SELECT {chosen} FROM {quote(after)} AS a "
             f"WHERE NOT EXISTS (SELECT 1 FROM {quote(table.name)} AS t WHERE t._id = a._id)"
         )
-        added = session.engine.execute(
+        added = session.execute(
             f"INSERT INTO {quote(table.name)} ({listed(names)}) SELECT {listed(names)} FROM {quote(new)}"
         )
         return Applied(Delta(empty, new), 0, added) if added else Applied(None)

@@ -43,7 +43,7 @@ class Tables:
         dialect = self.session.engine.dialect
         stored = {column.name: column.type for column in self.session.columns(plan.table.name)}
         casts = [
-            translate(f"SELECT CAST({_spelled(each, target.floats)} AS {stored[each]}) AS {quote(each)}", dialect)
+            translate(f"SELECT CAST({quote(each)}{_zero(each, target)} AS {stored[each]}) AS {quote(each)}", dialect)
             for each in target.columns
         ]
         listing = ", ".join(each.removeprefix("SELECT ") for each in casts)
@@ -51,10 +51,14 @@ class Tables:
 
     def insert(self, name: str, query: str, target: Target) -> int:
         """Append the result of a query of the engine's dialect."""
-        spelled = ", ".join(_spelled(each, target.floats) for each in target.columns)
+        native = self.session.native
         return self.session.engine.execute(
-            f"INSERT INTO {quote(name)} ({listed(target.columns)}) SELECT {spelled} FROM ({query}) AS q"
+            f"INSERT INTO {native(name)} ({native(*target.columns)}) SELECT {self._given(target)} FROM ({query}) AS q"
         )
+
+    def _given(self, target: Target) -> str:
+        """A query's columns as they are to be stored, in the engine's dialect."""
+        return ", ".join(f"{self.session.native(each)}{_zero(each, target)}" for each in target.columns)
 
     def shape(self, query: str, names: tuple[str, ...]) -> tuple[Column, ...]:
         """The columns, with their types, that a query of the engine's dialect gives."""
@@ -82,12 +86,12 @@ class Tables:
             added = self.insert(plan.table.name, query, target)
         else:
             when = f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
-            record = f"SELECT surrogate_key({listed(target.key)}, {when})"
-            record = translate(record, self.session.engine.dialect).removeprefix("SELECT ")
+            dialect, native = self.session.engine.dialect, self.session.native
+            record = translate(f"SELECT surrogate_key({listed(target.key)}, {when})", dialect).removeprefix("SELECT ")
+            behind = translate(f"SELECT {when}, CAST(NULL AS TIMESTAMP), true", dialect).removeprefix("SELECT ")
             added = self.session.engine.execute(
-                f"INSERT INTO {quote(plan.table.name)} ({listed(target.all_columns)}) "
-                f"SELECT {record}, {', '.join(_spelled(each, target.floats) for each in target.columns)}, {when}, "
-                f"CAST(NULL AS TIMESTAMP), true FROM ({query}) AS q"
+                f"INSERT INTO {native(plan.table.name)} ({native(*target.all_columns)}) "
+                f"SELECT {record}, {self._given(target)}, {behind} FROM ({query}) AS q"
             )
         for columns in {target.key, plan.stored_key}:
             twice = self.session.rows(
@@ -173,9 +177,9 @@ class Tables:
         return [plan.model for plan in self.plans if plan.model is not None]
 
 
-def _spelled(column: str, floats: frozenset[str]) -> str:
-    """A column for a SELECT. -0.0 + 0.0 is 0.0: there is one zero, so that equal sums are equal."""
-    return f"{quote(column)} + 0.0" if column in floats else quote(column)
+def _zero(column: str, target: Target) -> str:
+    """What follows a column in a SELECT. -0.0 + 0.0 is 0.0: there is one zero, so that equal sums are equal."""
+    return " + 0.0" if column in target.floats else ""
 
 
 def foreign_key(model: Model, column: str) -> str:

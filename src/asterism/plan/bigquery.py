@@ -1,0 +1,323 @@
+"""BigQuery's dialect: what sqlglot does not make of DuckDB's by itself, and where the two mean different things.
+
+A table `schema.table` is `schema__table` there: all tables of a warehouse stand in one dataset. A TIMESTAMP of DuckDB
+is a DATETIME. https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from asterism.declare.table import flat
+
+DIALECT = "bigquery"
+_NUMERIC_SCALE, _NUMERIC_DIGITS = 9, 29
+"""Digits that NUMERIC has behind the point, and before it."""
+
+
+def sql(node: exp.Expr) -> str:
+    """A part of a statement as text."""
+    return str(node.sql(dialect=DIALECT, identify=True))
+
+
+def verbatim(text: str) -> exp.Expr:
+    """Text that is of BigQuery's dialect already: sqlglot writes a variable's name as it stands."""
+    return exp.Var(this=text)
+
+
+def surrogate_key(call: exp.Anonymous) -> exp.Expr:
+    """The same number as on other engines. 64 bits in hexadecimal may be too large a number: they come in two parts."""
+    parts = []
+    for argument in call.expressions:
+        text = f"CAST({sql(argument)} AS STRING)"
+        # Here a moment has three or six digits of a second, elsewhere as many as it needs.
+        text = rf"REGEXP_REPLACE({text}, r'^(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')"
+        parts.append(f"COALESCE(CONCAT(CAST(LENGTH({text}) AS STRING), ':', {text}), '-')")
+    digest = f"TO_HEX(MD5(CONCAT({', '.join(parts)})))"
+    high, low = (f"CAST(CONCAT('0x', SUBSTR({digest}, {place})) AS INT64)" for place in ("1, 1", "2, 15"))
+    return verbatim(f"((({high} & 7) << 60) | {low})")
+
+
+def same(call: exp.Anonymous) -> exp.Expr:
+    """`_same(a, b)`: equal, or both NULL, in a form that hashes."""
+    one, other = call.expressions
+    return verbatim(f"(TO_JSON_STRING({sql(one)}) = TO_JSON_STRING({sql(other)}))")
+
+
+def _table(node: exp.Expr) -> exp.Expr:
+    if not isinstance(node, exp.Table) or not node.db:
+        return node
+    name = f"{node.db}.{node.name}"
+    node.set("this", exp.to_identifier(flat(name), quoted=True))
+    if not node.alias and isinstance(node.parent, exp.From | exp.Join):
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2], quoted=True)))
+    node.set("db", None)
+    return node
+
+
+def _column(node: exp.Expr) -> exp.Expr:
+    """`schema.table.column`: the table stands there under its name alone."""
+    node.set("db", None)
+    return node
+
+
+def _delete(node: exp.Expr) -> exp.Expr:
+    """There is no USING, and a WHERE is asked for."""
+    using, where = node.args.get("using"), node.args.get("where")
+    condition = where.this if where is not None else exp.true()
+    if using:
+        found = exp.select("1").from_(using[0])
+        for each in using[1:]:
+            found = found.join(each, join_type="cross")
+        condition = exp.Exists(this=found.where(condition))
+        node.set("using", None)
+    node.set("where", exp.Where(this=condition))
+    return node
+
+
+def _except(node: exp.Expr) -> exp.Expr:
+    """EXCEPT ALL: rows are told apart by their text, and the n-th of those that are alike by n."""
+    if node.args.get("distinct"):
+        return node
+    one, other = node.this, node.expression
+    names = ", ".join(f"`{name}`" for name in one.named_selects)
+    rows = (
+        "(SELECT *, ROW_NUMBER() OVER (PARTITION BY _row) AS _n "
+        f"FROM (SELECT {names}, TO_JSON_STRING(STRUCT({names})) AS _row FROM ({{}})))"
+    )
+    return verbatim(
+        f"SELECT {names} FROM {rows.format(sql(one))} AS _one WHERE NOT EXISTS ("
+        f"SELECT 1 FROM {rows.format(sql(other))} AS _other WHERE _other._row = _one._row AND _other._n = _one._n)"
+    )
+
+
+def _order(node: exp.Expr) -> exp.Expr:
+    """In a window NULLs come first, and cannot be told to come last: a term before says it."""
+    if not isinstance(node.parent, exp.Window):
+        return node
+    terms = []
+    for each in node.expressions:
+        if not each.args.get("desc") and not each.args.get("nulls_first"):
+            last = exp.Is(this=each.this.copy(), expression=exp.null())
+            terms += [exp.Ordered(this=last, nulls_first=True), exp.Ordered(this=each.this.copy(), nulls_first=True)]
+        else:
+            terms.append(each.copy())
+    return exp.Order(expressions=terms)
+
+
+def _values(node: exp.Expr) -> exp.Expr:
+    """A table of VALUES as SELECTs, whose columns have the names that stand behind it."""
+    if isinstance(node.parent, exp.Insert):
+        return node
+    own, outer = node.args.get("alias"), node.parent
+    if isinstance(outer, exp.From) and isinstance(outer.parent, exp.Select) and outer.parent.is_star:
+        outer = outer.parent.parent  # sqlglot reads `with t (a) as (values …)` as a SELECT * of them
+    alias = own if own is not None and own.columns else outer.args.get("alias") if outer is not None else None
+    names = [each.name for each in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    if alias is not None and names:
+        alias.set("columns", None)
+    rows: list[exp.Expr] = []
+    for row in node.expressions:
+        cells = row.expressions if isinstance(row, exp.Tuple) else [row]
+        pairs = zip(cells, names or [f"col{n}" for n in range(len(cells))], strict=True)
+        rows.append(exp.select(*(exp.alias_(cell.copy(), name, quoted=True) for cell, name in pairs)))
+    found = exp.union(*rows, distinct=False) if len(rows) > 1 else rows[0]
+    return found if isinstance(node.parent, exp.Subquery) else exp.Subquery(this=found, alias=own)
+
+
+def _subquery(node: exp.Expr) -> exp.Expr:
+    """A subquery's columns are named inside of it: `(SELECT a …) AS q (b)` is not understood."""
+    alias = node.args.get("alias")
+    if alias is None or not alias.columns:
+        return node
+    names, inner = [each.name for each in alias.columns], node.this
+    while isinstance(inner, exp.SetOperation):
+        inner = inner.this
+    if isinstance(inner, exp.Select) and not inner.is_star and len(inner.expressions) == len(names):
+        for each, name in zip(list(inner.expressions), names, strict=True):
+            if each.alias_or_name != name:
+                each.replace(exp.alias_(each.unalias().copy(), name, quoted=True))
+    alias.set("columns", None)
+    return node
+
+
+def _parameter(node: exp.Expr) -> exp.Expr:
+    return verbatim(f"@p{node.name}")
+
+
+def _definition(node: exp.Expr) -> exp.Expr:
+    """A column keeps DuckDB's name of its type as its description: an INTEGER is an INT64 as a BIGINT is."""
+    kind = node.args.get("kind")
+    if not isinstance(kind, exp.DataType) or isinstance(node.parent, exp.Alter):
+        return node
+    return verbatim(f"{sql(node.this)} {_declared(kind)} OPTIONS(description = '{_duckdb(kind)}')")
+
+
+def _alter(node: exp.Expr) -> exp.Expr:
+    """ADD COLUMN and ALTER COLUMN … TYPE, and what the column says of itself."""
+    told = []
+    for action in node.args.get("actions") or ():
+        if isinstance(action, exp.ColumnDef) and isinstance(kind := action.args.get("kind"), exp.DataType):
+            told.append(f"ADD COLUMN {sql(action.this)} {_declared(kind)}")
+            told.append(f"ALTER COLUMN {sql(action.this)} SET OPTIONS(description = '{_duckdb(kind)}')")
+        elif isinstance(action, exp.AlterColumn) and isinstance(kind := action.args.get("dtype"), exp.DataType):
+            told.append(f"ALTER COLUMN {sql(action.this)} SET DATA TYPE {_declared(kind)}")
+            told.append(f"ALTER COLUMN {sql(action.this)} SET OPTIONS(description = '{_duckdb(kind)}')")
+    return verbatim("; ".join(f"ALTER TABLE {sql(node.this)} {each}" for each in told)) if told else node
+
+
+_DUCKDB = {
+    "INT": "INTEGER", "TEXT": "VARCHAR", "REAL": "FLOAT", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
+    "INT128": "HUGEINT", "UINT": "UINTEGER",
+}  # fmt: skip
+"""Where sqlglot calls a type otherwise than DuckDB does in its catalogue."""
+
+
+def _duckdb(kind: exp.DataType) -> str:
+    name = str(kind.sql(dialect="duckdb")).replace(", ", ",")
+    return re.sub(r"^\w+", lambda found: _DUCKDB.get(found[0], found[0]), name)
+
+
+def _declared(kind: exp.DataType) -> str:
+    if kind.this == exp.DType.DECIMAL and kind.expressions:
+        precision, scale = _digits(kind)
+        return f"{_decimal(kind)}({precision}, {scale})"
+    return sql(kind.copy().transform(_type))
+
+
+def _digits(kind: exp.DataType) -> tuple[int, int]:
+    precision, *scale = (int(each.name) for each in kind.expressions)
+    return precision, scale[0] if scale else 0
+
+
+def _decimal(kind: exp.DataType) -> str:
+    precision, scale = _digits(kind) if kind.expressions else (18, 3)
+    return "NUMERIC" if scale <= _NUMERIC_SCALE and precision - scale <= _NUMERIC_DIGITS else "BIGNUMERIC"
+
+
+_TYPES = {
+    "INT128": "BIGNUMERIC", "UINT128": "BIGNUMERIC", "UBIGINT": "NUMERIC", "UINT": "INT64", "USMALLINT": "INT64",
+    "UTINYINT": "INT64", "INTERVAL": "STRING", "UUID": "STRING", "ENUM": "STRING",
+}  # fmt: skip
+
+
+def _type(node: exp.Expr) -> exp.Expr:
+    """A type without its digits: a cast takes none."""
+    if node.find_ancestor(exp.ColumnDef, exp.AlterColumn) or (isinstance(node.parent, exp.Cast) and node.expressions):
+        return node  # their rules need the digits
+    kind = getattr(node.this, "value", str(node.this))
+    if kind == "DECIMAL":
+        return exp.DataType.build(_decimal(node), dialect=DIALECT) if isinstance(node, exp.DataType) else node
+    if kind in {"VARCHAR", "CHAR", "TEXT"}:
+        return exp.DataType.build("STRING", dialect=DIALECT)
+    return exp.DataType.build(_TYPES[kind], dialect=DIALECT) if kind in _TYPES else node
+
+
+def _cast(node: exp.Expr) -> exp.Expr:
+    """To a decimal: rounded to its scale, as elsewhere."""
+    kind = node.args["to"]
+    if not isinstance(kind, exp.DataType) or not kind.expressions:
+        return node
+    if kind.this != exp.DType.DECIMAL:
+        node.set("to", kind.copy().transform(_type))
+        return node
+    name = "SAFE_CAST" if isinstance(node, exp.TryCast) else "CAST"
+    return verbatim(f"ROUND({name}({sql(node.this)} AS {_decimal(kind)}), {_digits(kind)[1]})")
+
+
+def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - which of two operators it is
+    """`->` and `->>`: as text, a list or an object is its JSON, and null is NULL."""
+
+    def rule(node: exp.Expr) -> exp.Expr:
+        path = node.args["expression"]
+        if isinstance(path, exp.Literal):
+            steps = [exp.JSONPathKey(this=path.name) if path.is_string else exp.JSONPathSubscript(this=path.name)]
+        else:
+            steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
+        if not steps or any(isinstance(each.this, exp.Expr) for each in steps):
+            return node
+        said = "$" + "".join(_step(each) for each in steps)
+        literal = exp.Literal.string(said).sql(dialect=DIALECT)
+        found = f"JSON_QUERY({sql(node.this)}, {literal})"
+        if whole:
+            return verbatim(found)
+        return verbatim(f"COALESCE(JSON_VALUE({sql(node.this)}, {literal}), NULLIF(TO_JSON_STRING({found}), 'null'))")
+
+    return rule
+
+
+def _in(node: exp.Expr) -> exp.Expr:
+    """`x in (select unnest(y))`."""
+    query = node.args.get("query")
+    inner = query.this if isinstance(query, exp.Subquery) else query
+    if not isinstance(inner, exp.Select) or len(inner.expressions) != 1 or inner.args.get("from_") is not None:
+        return node
+    (each,) = inner.expressions
+    if not isinstance(each, exp.Explode | exp.Unnest):
+        return node
+    items = each.this if isinstance(each, exp.Explode) else each.expressions[0]
+    return verbatim(f"{sql(node.this)} IN UNNEST({sql(items)})")
+
+
+def _step(step: exp.Expr) -> str:
+    return f"[{step.this}]" if isinstance(step, exp.JSONPathSubscript) else f'."{step.this}"'
+
+
+def _format(form: str) -> Callable[[exp.Expr], exp.Expr]:
+    return lambda node: verbatim(f"FORMAT_DATETIME('{form}', CAST({sql(node.this)} AS DATETIME))")
+
+
+def _unix_time(node: exp.Expr) -> exp.Expr:
+    """`epoch_ms`: a time without a zone, as in DuckDB."""
+    scale = node.args.get("scale")
+    if scale is None or scale.name != "3":
+        return node
+    return verbatim(f"DATETIME(TIMESTAMP_MILLIS({sql(node.this)}))")
+
+
+_FUNCTIONS = {
+    "dayname": "FORMAT_DATETIME('%A', CAST({0} AS DATETIME))",
+    "monthname": "FORMAT_DATETIME('%B', CAST({0} AS DATETIME))",
+    "isodow": "(MOD(EXTRACT(DAYOFWEEK FROM {0}) + 5, 7) + 1)",
+    "isoyear": "EXTRACT(ISOYEAR FROM {0})",
+    "epoch_ms": "DATETIME(TIMESTAMP_MILLIS({0}))",
+    "json_keys": "JSON_KEYS({0}, 1)",
+    "now": "CURRENT_TIMESTAMP()",
+}
+
+
+def _anonymous(node: exp.Expr) -> exp.Expr:
+    template = _FUNCTIONS.get(node.name.lower())
+    return verbatim(template.format(*map(sql, node.expressions))) if template else node
+
+
+RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+    exp.Table: _table,
+    exp.Column: _column,
+    exp.Delete: _delete,
+    exp.Except: _except,
+    exp.Order: _order,
+    exp.Values: _values,
+    exp.Subquery: _subquery,
+    exp.Parameter: _parameter,
+    exp.Placeholder: _parameter,
+    exp.ColumnDef: _definition,
+    exp.Alter: _alter,
+    exp.DataType: _type,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.JSONExtract: _json(whole=True),
+    exp.JSONExtractScalar: _json(whole=False),
+    exp.Dayname: _format("%A"),
+    exp.Monthname: _format("%B"),
+    exp.UnixToTime: _unix_time,
+    exp.Anonymous: _anonymous,
+    exp.In: _in,
+    exp.JSONKeys: lambda node: verbatim(f"JSON_KEYS({sql(node.this)}, 1)"),
+    exp.First: lambda node: verbatim(f"ANY_VALUE({sql(node.this)})"),
+}
+"""Applied from the leaves up."""
