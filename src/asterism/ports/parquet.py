@@ -26,6 +26,10 @@ class Parquet(Protocol):
         """The columns of a file, and how many rows it has. Raises LakeError for what is no Parquet."""
         ...
 
+    def ends(self, path: Path, column: str) -> tuple[int, int]:
+        """The least and the greatest value of a column of whole numbers, in a file that has rows."""
+        ...
+
     def select(self, files: Sequence[Path], query: str) -> AbstractContextManager[ArrowStream]:
         """The rows of a SELECT, in DuckDB's dialect, over the tables `file_0`, `file_1` …, one a file.
 

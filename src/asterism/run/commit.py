@@ -20,6 +20,9 @@ from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
 
 
+_INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What one transaction did."""
@@ -229,7 +232,7 @@ def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
     if landed.object is None:
         return 0
     shape = landed.shape()
-    if session.rows(f"SELECT 1 FROM {quote(shape.name)} LIMIT 1"):
+    if _may_hold(session, landing, landed, shape):
         keys = session.own(session.name())
         key_columns = tuple(column for column in shape.columns if column.name in shape.key)
         session.engine.load(keys, key_columns, landing.get(landed.object, shape.key), temporary=True)
@@ -237,6 +240,16 @@ def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
         same = " AND ".join(f"t.{quote(name)} = k.{quote(name)}" for name in shape.key)
         session.execute(f"DELETE FROM {quote(shape.name)} AS t USING {quote(keys)} AS k WHERE {same}")
     return session.engine.load(shape.name, shape.columns, landing.get(landed.object))
+
+
+def _may_hold(session: Session, landing: Landing, landed: LandedTable, shape: Table) -> bool:
+    """Whether a row of the chunk may be in the table already: keys of whole numbers tell by their range."""
+    first = next(column for column in shape.columns if column.name == shape.key[0])
+    if first.type not in _INTEGERS or landed.object is None:
+        return bool(session.rows(f"SELECT 1 FROM {quote(shape.name)} LIMIT 1"))
+    ends = landing.ends(landed.object, first.name)
+    name = quote(first.name)
+    return bool(session.rows(f"SELECT 1 FROM {quote(shape.name)} WHERE {name} BETWEEN $1 AND $2 LIMIT 1", ends))
 
 
 def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: datetime) -> Applied:

@@ -110,6 +110,10 @@ class Landing:
         """The rows of a Parquet object, all columns or some."""
         return self._parquet.read([self._lake.local(key)], columns)
 
+    def ends(self, key: str, column: str) -> tuple[int, int]:
+        """The least and the greatest whole number in a column of a Parquet object that has rows."""
+        return self._parquet.ends(self._lake.local(key), column)
+
     def key(self, source: str, table: str, day: datetime, seq: int, suffix: str = "") -> str:
         """Where a table's rows of a batch lie."""
         return f"raw/{source}/{table.rpartition('.')[2]}/{day:%Y/%m/%d}/{seq:012d}{suffix}.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from asterism.errors import LakeError
@@ -17,7 +18,8 @@ from asterism.run.warehouse import Progress, Warehouse, silent
 def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progress = silent) -> Committed:
     """Empty the warehouse and replay every landed batch, in the order of their refreshes: one transaction, or nothing.
 
-    Versions get the moments they had. Raises LakeError where the lake holds no batch, or lacks one.
+    Versions get the moments they had. A model that failed on the way is held to the end, and tried once more then: a
+    later batch may have mended what it failed for. Raises LakeError where the lake holds no batch, or lacks one.
     """
     warehouse.ledger.prepare()
     landing = Landing(warehouse.lake, warehouse.parquet)
@@ -41,7 +43,8 @@ def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progres
         progress("rebuilding", len(manifests), len(manifests))
         return done
 
-    return holding(warehouse, "rebuild", work)
+    done = holding(warehouse, "rebuild", work)
+    return replace(done, held=refresh(warehouse).held) if done.held else done
 
 
 def _whole(landing: Landing, source: str) -> list[Manifest]:

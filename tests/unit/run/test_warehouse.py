@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.adapters.postgres.source import PostgresSource
-from asterism.declare.model import Model, Reference
+from asterism.declare.model import Check, Model, Reference
 from asterism.declare.source import Postgres, Pull
 from asterism.errors import SourceError
 from asterism.ports.engine import Engine
@@ -145,6 +145,19 @@ def test_the_landing_zone_makes_an_equal_warehouse(bench: Bench) -> None:
     bench.origin.execute("insert into orders values (1001, 2, 5, 'after')")
     bench.pull()
     assert bench.rows("select note from s.orders where id = 1001") == [("after",)], "the cursor came back with the rest"
+    assert bench.differences() == 0
+
+
+def test_what_a_check_stopped_once_is_current_after_a_rebuild_if_it_passes_by_now(bench: Bench) -> None:
+    positive = Check("amount > 0", 1)
+    checked = tuple(replace(each, checks=(positive,)) if each.name == "fact_order" else each for each in MODELS)
+    warehouse = bench.warehouse = Warehouse(bench.engine, bench.warehouse.lake, bench.warehouse.parquet, checked)
+    bench.origin.execute("update orders set amount = -1 where id = 7")
+    assert [name for name, _ in bench.pull().held] == ["fact_order", "revenue"]
+    bench.origin.execute("update orders set amount = 5 where id = 7")
+    assert bench.pull().held == ()
+    assert rebuild(warehouse, ("s",)).held == ()
+    assert bench.rows("select amount from fact_order where id = 7 and is_current") == [(5,)]
     assert bench.differences() == 0
 
 

@@ -22,7 +22,7 @@ class DuckDBParquet:
     def __init__(self) -> None:
         self._connection = in_memory()
         # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
-        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
+        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 2; SET preserve_insertion_order = false")
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
@@ -67,6 +67,13 @@ class DuckDBParquet:
             fact = f"it is no Parquet: {str(error).strip().splitlines()[0]}"
             raise LakeError(str(path), fact, "Restore the object.") from error
         return tuple(Column(name, kind) for name, kind, *_ in found), int(counted[0]) if counted else 0
+
+    def ends(self, path: Path, column: str) -> tuple[int, int]:
+        """See `Parquet.ends`. It is read off the file's statistics."""
+        name = _quote(column)
+        sql = f"SELECT min({name}), max({name}) FROM read_parquet('{_escape(path)}')"
+        least, greatest = self._connection.cursor().execute(sql).fetchall()[0]
+        return int(least), int(greatest)
 
     @contextmanager
     def select(self, files: Sequence[Path], query: str) -> Iterator[ArrowStream]:
