@@ -22,7 +22,7 @@ class DuckDBParquet:
     def __init__(self) -> None:
         self._connection = in_memory()
         # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
-        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 2; SET preserve_insertion_order = false")
+        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
