@@ -1,4 +1,4 @@
-"""totesys on its stage `aws`, as it stands: a schedule's event wakes the function; S3, Secrets Manager and PostgreSQL."""
+"""totesys on its stage `aws` as it stands: a schedule wakes the function; S3, Secrets Manager and PostgreSQL."""
 
 from __future__ import annotations
 
