@@ -19,7 +19,6 @@ from asterism.run.refresh import Broken, Refresh, Refreshed
 from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
 
-
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
 
 
