@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,6 +34,15 @@ from asterism import Platform
 
 platform = Platform("{name}")
 """
+_STREAM = """
+
+class {record}(Record):
+    id: str
+    at: datetime
+
+
+{name} = platform.stream("{spoken}", {record}, id_field="id")
+"""
 _SOURCE = """
 {name} = platform.pull(
     Postgres("${{{variable}}}", schema="public"),
@@ -51,6 +61,8 @@ _QUERY = """\
 -- param: since date = date '2020-01-01'
 select $since as since
 """
+_BEGUN = Path(__file__).parent / "begun"
+_WORKFLOW = Path(".github/workflows/asterism.yml")
 _IGNORED = ".asterism/\n__pycache__/\n"
 
 
@@ -84,8 +96,14 @@ def new_platform(folder: Path, template: str) -> list[Path]:
         shutil.copytree(source, folder, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
         platform = folder / PLATFORM_FILE
         platform.write_text(re.sub(r'Platform\("\w+"\)', f'Platform("{name}")', platform.read_text(), count=1))
-    if not (folder / ".gitignore").exists():
-        _write(folder / ".gitignore", _IGNORED)
+    begun = {
+        Path(".gitignore"): _IGNORED,
+        Path("README.md"): (_BEGUN / "README.md").read_text(encoding="utf-8").replace("NAME", name, 1),
+        _WORKFLOW: (_BEGUN / "workflow.yml").read_text(encoding="utf-8").replace("VERSION", version("asterism")),
+    }
+    for file, text in begun.items():
+        if not (folder / file).exists():
+            _write(folder / file, text)
     return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
@@ -95,14 +113,20 @@ def new_source(root: Path, name: str) -> list[Path]:
     text = file.read_text(encoding="utf-8")
     if f'into="{_named(name)}"' in text:
         raise UsageError(name, f"is pulled in {PLATFORM_FILE} already", "Choose another name.")
-    needed = "from asterism.sources import Postgres"
-    if needed not in text:
-        root_import = re.search(r"^from asterism import .*$", text, re.MULTILINE)
-        place = root_import.end() if root_import else 0
-        text = f"{text[:place]}\n{needed}{text[place:]}"
-    file.write_text(
-        text.rstrip("\n") + "\n" + _SOURCE.format(name=name, variable=f"{name.upper()}_URL"), encoding="utf-8"
-    )
+    text = _importing(text, "from asterism.sources import Postgres")
+    _append(file, text, _SOURCE.format(name=name, variable=f"{name.upper()}_URL"))
+    return [file]
+
+
+def new_stream(root: Path, name: str) -> list[Path]:
+    """Declare a stream of records in `platform.py`, by HTTP at `/streams/NAME`; answer the file."""
+    file, spoken = _inside(root) / PLATFORM_FILE, _named(name).replace("_", "-")
+    text = file.read_text(encoding="utf-8")
+    if f'platform.stream("{spoken}"' in text:
+        raise UsageError(name, f"is declared in {PLATFORM_FILE} already", "Choose another name.")
+    text = _importing(_importing(text, "from asterism import Record"), "from datetime import datetime")
+    record = "".join(part.capitalize() for part in name.removesuffix("s").split("_"))
+    _append(file, text, _STREAM.format(name=name, spoken=spoken, record=record))
     return [file]
 
 
@@ -118,7 +142,25 @@ def new_query(root: Path, name: str) -> list[Path]:
     return [_write(_inside(root) / "queries" / f"{_named(name)}.sql", _QUERY.format(name=name))]
 
 
-PARTS = {"source": new_source, "model": new_model, "query": new_query}
+PARTS = {"source": new_source, "stream": new_stream, "model": new_model, "query": new_query}
+
+
+def _importing(text: str, line: str) -> str:
+    """The text of `platform.py` with an import, where it is not there yet."""
+    module, _, wanted = line.removeprefix("from ").partition(" import ")
+    found = re.search(rf"^from {re.escape(module)} import (.*)$", text, re.MULTILINE)
+    if found is None:
+        ours = list(re.finditer(r"^from asterism\b.*\n", text, re.MULTILINE))
+        if module.startswith("asterism"):
+            return f"{text[: ours[-1].end()]}{line}\n{text[ours[-1].end() :]}" if ours else f"{line}\n{text}"
+        place = ours[0].start() if ours else 0
+        return f"{text[:place]}{line}\n\n{text[place:]}"
+    names = sorted({each.strip() for each in found[1].split(",")} | {wanted})
+    return f"{text[: found.start()]}from {module} import {', '.join(names)}{text[found.end() :]}"
+
+
+def _append(file: Path, text: str, declaration: str) -> None:
+    file.write_text(text.rstrip("\n") + "\n" + declaration, encoding="utf-8")
 
 
 def _named(name: str) -> str:

@@ -1,10 +1,13 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from asterism.errors import UsageError
 from asterism.project.load import load
-from asterism.project.scaffold import new_model, new_platform, new_query, new_source, templates
+from asterism.project.scaffold import new_model, new_platform, new_query, new_source, new_stream, templates
 
 
 def test_an_empty_platform_loads_at_once_and_its_parts_too(tmp_path):
@@ -13,6 +16,8 @@ def test_an_empty_platform_loads_at_once_and_its_parts_too(tmp_path):
     assert load(root, environment={}).name == "shop"
     new_source(root, "orders")
     new_source(root, "stock")
+    new_stream(root, "page_visits")
+    new_stream(root, "clicks")
     new_model(root, "dim_product")
     new_model(root, "fact_sale")
     new_query(root, "best_days")
@@ -22,8 +27,27 @@ def test_an_empty_platform_loads_at_once_and_its_parts_too(tmp_path):
         "dim_product": "dimension",
         "fact_sale": "fact",
     }
+    assert [(each.name, each.record.__name__) for each in loaded.platform.streams] == [
+        ("page-visits", "PageVisit"),
+        ("clicks", "Click"),
+    ]
     assert [parameter.name for parameter in loaded.queries["best_days"].parameters] == ["since"]
     assert (root / "platform.py").read_text().count("import Postgres") == 1
+
+
+def test_the_workflow_checks_tests_plans_and_deploys(tmp_path):
+    """What it runs is run here as it stands; the clouds' own parts are not."""
+    new_platform(tmp_path / "shop", "empty")
+    jobs = yaml.safe_load((tmp_path / "shop" / ".github" / "workflows" / "asterism.yml").read_text())["jobs"]
+    assert list(jobs) == ["check", "plan", "deploy"]
+    assert [jobs[name]["needs"] for name in ("plan", "deploy")] == ["check", "check"]
+    commands = [step["run"].split() for step in jobs["check"]["steps"] if step.get("run", "").startswith("asterism")]
+    assert commands == [["asterism", "check"], ["asterism", "test"]]
+    for command in commands:
+        subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:]], cwd=tmp_path / "shop", check=True)
+    (last,) = (step for step in jobs["deploy"]["steps"] if step.get("run", "").startswith("asterism"))
+    assert last["run"] == 'asterism $COMMAND --stage "$STAGE"'
+    assert "plan --refresh" in last["env"]["COMMAND"]
 
 
 def test_every_template_is_an_example_and_loads(tmp_path):

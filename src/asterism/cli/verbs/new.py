@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def new(
     context: typer.Context,
     what: Annotated[
-        str, typer.Argument(metavar="NAME|source|model|query", help="A platform's name, or a kind of part.")
+        str, typer.Argument(metavar="NAME|source|stream|model|query", help="A platform's name, or a kind of part.")
     ],
     name: Annotated[str | None, typer.Argument(help="The part's name.")] = None,
     template: Annotated[
@@ -37,7 +37,11 @@ def new(
 
     - `asterism new shop` makes an empty platform in the folder shop
     - `asterism new shop --template totesys` copies a whole one that runs
-    - `asterism new source orders`, `asterism new model dim_product`, `asterism new query sales_by_day`
+    - `asterism new source orders`, `asterism new stream visits`
+    - `asterism new model dim_product`, `asterism new query sales_by_day`
+
+    A new platform has a workflow for GitHub Actions: checks and tests for each change, the plan of a deployment for a pull
+    request, and the deployment of main. Its README tells how to turn the latter two on.
     """
     from asterism.project.scaffold import PARTS, new_platform
 
