@@ -40,8 +40,8 @@ def new(
     - `asterism new source orders`, `asterism new stream visits`
     - `asterism new model dim_product`, `asterism new query sales_by_day`
 
-    A new platform has a workflow for GitHub Actions: checks and tests for each change, the plan of a deployment for a pull
-    request, and the deployment of main. Its README tells how to turn the latter two on.
+    A new platform has a workflow for GitHub Actions: checks and tests for each change, the plan of a deployment for a
+    pull request, and the deployment of main. Its README tells how to turn the latter two on.
     """
     from asterism.project.scaffold import PARTS, new_platform
 
