@@ -16,8 +16,8 @@ _PATIENCE = 60.0
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which clients of AWS find it. It stops with the context."""
+def ministack(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
+    """The environment in which clients of AWS find it, which stops with the context; `settings` are its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -31,7 +31,7 @@ def ministack(folder: Path) -> Iterator[dict[str, str]]:
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     own = {**os.environ, **environment, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    own |= {"TMPDIR": str(folder), "LAMBDA_EXECUTOR": "local", "LOG_LEVEL": "WARNING"}
+    own |= {"TMPDIR": str(folder), "LAMBDA_EXECUTOR": "local", "LOG_LEVEL": "WARNING", **settings}
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen([COMMAND], env=own, cwd=folder, stdout=log, stderr=log)
     try:

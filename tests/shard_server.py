@@ -1,8 +1,8 @@
 """Kinesis where the emulators are not like it: shards that are split and merged keep their records, and end.
 
-Written from the service's API reference: PutRecords, ListShards, GetShardIterator, GetRecords, SplitShard, MergeShards,
-of one stream. An answer of GetRecords has ten megabytes at most, may be empty though more is there, and tells by a
-missing iterator that a closed shard has ended.
+Written from the service's API reference: PutRecords, DescribeStreamSummary, ListShards, GetShardIterator, GetRecords,
+SplitShard, MergeShards, of one stream. An answer of GetRecords has ten megabytes at most, may be empty though more is
+there, and tells by a missing iterator that a closed shard has ended.
 """
 
 from __future__ import annotations
@@ -86,6 +86,10 @@ class Stream:
             shard.records.append({**each, "SequenceNumber": number, "ApproximateArrivalTimestamp": time.time()})
             told.append({"SequenceNumber": number, "ShardId": shard.id})
         return {"FailedRecordCount": 0, "Records": told}
+
+    def _DescribeStreamSummary(self, StreamName: str) -> dict[str, Any]:
+        arn = f"arn:aws:kinesis:eu-west-2:123456789012:stream/{StreamName}"
+        return {"StreamDescriptionSummary": {"StreamName": StreamName, "StreamARN": arn}}
 
     def _ListShards(self, **_: Any) -> dict[str, Any]:
         shards = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,8 +43,12 @@ def settings(folder: Path) -> dict[str, str]:
     return {"TF_CLI_CONFIG_FILE": str(file)}
 
 
-def point_at(folder: Path, url: str) -> None:
-    """Have the provider call `url`: Terraform merges this file into what is written beside it."""
+def point_at(folder: Path, url: str, buckets: Sequence[str] = (), *, ends_by_age: bool = True) -> None:
+    """Have the provider call `url`: Terraform merges this file into what is written beside it.
+
+    The policies of `buckets` would refuse what is asked without TLS, and at `url` everything is. Without `ends_by_age`
+    they have no rules of what ends by age: the provider looks at each for a minute before it believes in it.
+    """
     provider = {
         "region": "${var.region}",
         "access_key": "test",
@@ -53,5 +59,9 @@ def point_at(folder: Path, url: str) -> None:
         "max_retries": 2,
         "endpoints": [dict.fromkeys(SERVICES, url)],
     }
+    policy = '${replace(data.aws_iam_policy_document.bucket_%s.json, "\\"false\\"", "\\"never\\"")}'
+    resource: dict[str, Any] = {"aws_s3_bucket_policy": {each: {"policy": policy % each} for each in buckets}}
+    if not ends_by_age:
+        resource["aws_s3_bucket_lifecycle_configuration"] = {each: {"count": 0} for each in buckets}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "override.tf.json").write_text(json.dumps({"provider": {"aws": [provider]}}))
+    (folder / "override.tf.json").write_text(json.dumps({"provider": {"aws": [provider]}, "resource": resource}))

@@ -8,8 +8,10 @@ from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from asterism.declare.source import Postgres, Pull
+from asterism.declare.stream import Stream
 from asterism.deploy.graph import (
     Clock,
     Door,
@@ -30,9 +32,15 @@ from asterism.project.load import PLATFORM_FILE, Project, line_of, load
 from asterism.project.settings import FILE as SETTINGS_FILE
 from asterism.project.variables import SEALED
 
-QUARANTINE = "_quarantine"
+QUARANTINE, LINEAGE = "_quarantine", "_lineage"
+"""The log's own streams."""
 WRITER = "warehouse"
 """The consumer's name of the warehouse's writer."""
+HANDED_ON = "{}~stored"
+"""The stream of what the writer has stored, where views wait for their table and the log has no positions."""
+UNNUMBERED = frozenset({"pubsub"})
+"""Logs without positions."""
+TOPIC = "awssns://"
 SHORTEST = timedelta(minutes=1)
 """A cloud's clock has no smaller unit."""
 TOKENS = "ASTERISM_TOKENS"
@@ -186,10 +194,7 @@ class _Functions:
     def writer(self) -> Function:
         """The one that writes the warehouse. A second one at the same time would only wait for the first."""
         starts: list[Start] = [Records(name, WRITER) for name in self.streams()]
-        uses: list[Use] = [Use("log", "read", name) for name in self.streams()]
-        if self.project.takes_records:
-            uses.append(Use("log", "append", QUARANTINE))
-        uses += [Use("lake", "write"), Use("warehouse", "write"), *_asking(self.stage.warehouse)]
+        uses = [*self.writing()]
         for pull in self.project.pulls:
             starts += self.pulls(pull)
             uses += _asking(pull.source)
@@ -204,17 +209,30 @@ class _Functions:
             uses.append(Use("views", "write"))  # what is erased is folded out of them
         readers = [Reader(name, WRITER) for name in self.streams()]
         readers += [Reader(each.stream.name, f"trigger:{each.field}") for each in self.platform.triggers]
+        readers += [Reader(each.notified.name, f"notified:{each.into}") for each in self.project.pulls if each.notified]
         starts.append(Clock("upkeep", "", self.places.of("Platform("), every=UPKEEP_EVERY))
         purpose = "takes what comes into the warehouse, and makes its models"
         place = self.places.of("Platform(")
         return Function("writer", purpose, place, tuple(starts), _once(uses), alone=True, readers=tuple(readers))
 
+    def writing(self) -> Iterator[Use]:
+        """What it takes to bring the log's records into the warehouse."""
+        yield from (Use("log", "read", name) for name in self.streams())
+        if self.project.takes_records:
+            yield Use("log", "append", QUARANTINE)
+        yield from (Use("log", "append", HANDED_ON.format(name)) for name in self.handed())
+        yield from (Use("lake", "write"), Use("warehouse", "write"), *_asking(self.stage.warehouse))
+
     def pulls(self, pull: Pull) -> Iterator[Start]:
-        """By the clock, and where it is told of objects, as they appear; the clock then finds what was not told."""
+        """By the clock, and where it is told of objects, as they appear; the clock then finds what was not told.
+
+        What tells of objects is the store itself, or, where the pull names one, the stream: not both.
+        """
         place = self.places.of(f'into="{pull.into}"')
         url = pull.source.url
-        told = not isinstance(pull.source, Postgres) and url.startswith(("s3://", "gs://"))
-        if told:
+        stored = not isinstance(pull.source, Postgres) and url.startswith(("s3://", "gs://"))
+        told = stored or pull.notified is not None
+        if stored and pull.notified is None:
             yield Objects(url, pull.into, place)
         if self.stage.schedules:
             every = max(pull.every, timedelta(minutes=15)) if told else max(pull.every, SHORTEST)
@@ -224,7 +242,7 @@ class _Functions:
         for each in self.platform.transforms:
             uses = (
                 Use("log", "read", each.stream.name),
-                Use("log", "append", each.into.name),
+                *_telling(each.into),
                 Use("log", "append", QUARANTINE),
             )
             purpose = f"makes records of {each.into.name} from those of {each.stream.name}"
@@ -234,21 +252,21 @@ class _Functions:
 
     def views(self) -> Iterator[Function]:
         for each in self.platform.views:
-            uses = [Use("log", "read", each.stream.name), Use("views", "write"), Use("log", "append", QUARANTINE)]
-            if each.into is not None:
-                uses.append(Use("log", "append", each.into.name))
-            if each.after is not None:
-                uses += self.warehouse
+            waits = each.after is not None and each.stream.name in self.handed()
+            stream = HANDED_ON.format(each.stream.name) if waits else each.stream.name
+            uses = [Use("log", "read", stream), Use("views", "write"), Use("log", "append", QUARANTINE)]
+            uses += _telling(each.into) if each.into is not None else ()
             purpose = f"keeps the live view {each.name} of {each.stream.name}"
-            start = Records(each.stream.name, f"view-{each.name}")
-            place, readers = self.places.of(f"def {each.name}("), (Reader(each.stream.name, f"view:{each.name}"),)
+            start = Records(stream, f"view-{each.name}")
+            place, readers = self.places.of(f"def {each.name}("), (Reader(stream, f"view:{each.name}"),)
             yield Function(_plain(start.consumer), purpose, place, (start,), tuple(uses), readers=readers)
 
     def reports(self) -> Function:
         starts = tuple(
             Clock("report", each.name, self.places.of(f'"{each.name}"'), each.at) for each in self.platform.reports
         )
-        uses = (Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.mail, self.platform.reports)))
+        # What was acknowledged before a report is in it: whoever sends it takes in what the writer has not yet.
+        uses = (*self.writing(), *_asking((self.stage.mail, self.platform.reports)))
         return Function("report", "sends reports", starts[0].place, starts, _once(uses), alone=True)
 
     def watch(self) -> Function:
@@ -257,13 +275,17 @@ class _Functions:
         start = Clock("watch", "", place, every=WATCH_EVERY)
         uses = [Use("log", "read", name) for name in self.streams()]
         uses += [Use("warehouse", "write"), *_asking((self.stage.warehouse, self.stage.alerts))]
+        uses += [Use("alerts", "append", each) for each in self.stage.alerts if each.startswith(TOPIC)]
         purpose = "looks for stale models, failures and quarantine, and tells of them"
         return Function("watch", purpose, place, (start,), _once(uses), alone=True)
 
     def streams(self) -> list[str]:
         """The streams that the writer reads."""
-        own = [QUARANTINE] if self.project.takes_records else []
-        return [stream.name for stream in self.platform.streams] + own
+        return [stream.name for stream in self.platform.streams] + _own(self.project)
+
+    def handed(self) -> set[str]:
+        """The streams of which views wait for the table, where the log has no positions by which to wait."""
+        return _handed(self.project)
 
 
 def _logs(project: Project, places: _Places) -> Iterator[Log]:
@@ -271,8 +293,27 @@ def _logs(project: Project, places: _Places) -> Iterator[Log]:
     for each in project.platform.streams:
         place = places.of(f'stream("{each.name}"', f'"{each.name}"')
         yield Log(each.name, place, each.retention, each.keep, each.name in backup)
-    if project.takes_records:
-        yield Log(QUARANTINE, places.of("Platform("), timedelta(days=7), None)
+        if each.name in _handed(project):
+            yield Log(HANDED_ON.format(each.name), place, each.retention, None)
+    for name in _own(project):
+        yield Log(name, places.of("Platform("), timedelta(days=7), None)
+
+
+def _own(project: Project) -> list[str]:
+    """The log's own streams: its quarantine, and the lineage where ids do not tell it."""
+    tells = any(stream.id_field for stream in project.platform.streams)
+    return ([QUARANTINE] if project.takes_records else []) + ([LINEAGE] if tells else [])
+
+
+def _handed(project: Project) -> set[str]:
+    if urlsplit(project.stage.log).scheme not in UNNUMBERED:
+        return set()
+    return {each.stream.name for each in project.platform.views if each.after is not None}
+
+
+def _telling(into: Stream) -> tuple[Use, ...]:
+    """What it takes to append what was made of a record: where ids do not tell of which, that is said besides."""
+    return (Use("log", "append", into.name), *((Use("log", "append", LINEAGE),) if into.id_field else ()))
 
 
 def _secrets(project: Project, places: _Places) -> Iterator[Secret]:

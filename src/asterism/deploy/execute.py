@@ -18,6 +18,8 @@ from asterism.errors import DeployError
 LOCKED = "600s"
 """For how long a lock on the state, which another run holds, is waited for."""
 _PLAN = "plan.out"
+_INITIALISED = ".terraform/asterism.json"
+"""For which providers and which state the folder was initialised."""
 _LAST = 25
 
 
@@ -29,8 +31,13 @@ class Terraform:
     tell: Callable[[str], object] = lambda _: None
 
     def init(self) -> None:
-        """Fetch providers and open the state. Raises DeployError."""
-        self._run("init", "-input=false", "-reconfigure")
+        """Fetch providers and open the state, unless that was done for the same ones. Raises DeployError."""
+        wanted = json.dumps(json.loads((self.folder / FILE).read_text(encoding="utf-8"))["terraform"])
+        done = self.folder / _INITIALISED
+        if not done.is_file() or done.read_text(encoding="utf-8") != wanted:
+            self._run("init", "-input=false", "-reconfigure")
+            done.parent.mkdir(exist_ok=True)
+            done.write_text(wanted, encoding="utf-8")
 
     def apply(self) -> None:
         """Make, change and destroy what the document says. Raises DeployError; what was done until then stays."""
@@ -38,8 +45,8 @@ class Terraform:
         shutil.copyfile(self.folder / FILE, self.folder / APPLIED)
 
     def destroy(self) -> None:
-        """Destroy everything, the last made first. Raises DeployError."""
-        self._run("destroy", "-input=false", "-auto-approve", f"-lock-timeout={LOCKED}")
+        """Destroy everything that was just applied, the last made first. Raises DeployError."""
+        self._run("destroy", "-input=false", "-auto-approve", "-refresh=false", f"-lock-timeout={LOCKED}")
         (self.folder / APPLIED).unlink(missing_ok=True)
 
     def planned(self) -> dict[str, Any]:

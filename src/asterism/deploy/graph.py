@@ -10,7 +10,7 @@ from asterism.declare.deployment import Deployment
 
 Access = Literal["read", "append", "write"]
 """What is done with a store: `append` to a log, without reading it; `write` reads as well."""
-Thing = Literal["log", "views", "lake", "warehouse", "source", "secret"]
+Thing = Literal["log", "views", "lake", "warehouse", "source", "secret", "alerts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class Log:
     """How long the lake keeps its records; None: for good."""
     backup: bool = False
     """Whether they go to the lake by the cloud's own delivery as well, as they came."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the platform's own, and nobody posts to it."""
+        return self.name.startswith("_") or "~" in self.name
 
 
 @dataclass(frozen=True, slots=True)

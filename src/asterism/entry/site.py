@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WAREHOUSE, TRANSFORM, VIEW = "warehouse", "transform-", "view-"
 """What consumers of streams are called: the writer, and before their names transforms and views."""
 _CLAIMS = 5
+_WRITING = 5.0
+"""Seconds for which a view waits for the function that writes its table."""
 _log = logging.getLogger(__name__)
 
 
@@ -179,6 +181,8 @@ class Site:
             view = self._view(consumer.removeprefix(VIEW))
             while count := self._step(view):
                 yield count
+            if view.is_waiting:
+                raise AsterismError(consumer, "waits for its table, which is written by another", "It is called again.")
         else:
             raise UsageError(f"consumer {consumer}", "is none", f"Say {WAREHOUSE}, {TRANSFORM}NAME or {VIEW}NAME.")
 
@@ -202,10 +206,11 @@ class Site:
 
     @staticmethod
     def _step(view: ViewWorker) -> int:
-        """A step, and again where another process had the view: the later one has it."""
+        """A step, and again where another process had the view: the later one has it. Its table is waited for."""
         for again in reversed(range(_CLAIMS)):
             try:
-                return view.step(0.0)
+                count = view.step(0.0)
+                return view.step(_WRITING) if view.is_waiting else count
             except StateError as error:
                 if not (error.fenced and again):
                     raise
@@ -218,10 +223,13 @@ class Site:
         return Stopped(error, stopped.get("partition", ""), int(stopped.get("position", 0)))
 
     def _called(self) -> None:
-        """Do what records of trigger streams call for."""
-        from asterism.run.trigger import EVERYTHING, Calls
+        """Do what records of trigger streams, and notifications, call for."""
+        from asterism.run.trigger import EVERYTHING, Calls, notified
 
         platform = self.project.platform
+        if any(each.notified for each in self.project.pulls):
+            for name in notified(self.project.pulls, self.wiring.log(), self.desk.source):
+                self.pull(name)
         if not platform.triggers:
             return
         calls = Calls(self.wiring.log)
@@ -247,9 +255,14 @@ class Site:
 
     def _report(self, name: str, *, called: bool = False) -> Any:
         from asterism.cli.verbs import report
+        from asterism.run.settle import makers, settle
 
         tick = report.due(self.desk, name, called=called)
-        return report.send(self.desk, name, tick) if tick is not None else None
+        if tick is None:
+            return None
+        if self.project.takes_records:  # what was acknowledged before the report is in it
+            settle(makers(self.project.platform), self.wiring.log())
+        return report.send(self.desk, name, tick)
 
     def _upkeep(self, _name: str) -> None:
         from asterism.cli.verbs import erase

@@ -81,6 +81,8 @@ class ViewWorker:
 
     def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
         self.view = view
+        self.is_waiting = False
+        """Whether the last reading brought records that it may not fold yet."""
         self.tracer: Tracer = SILENT
         self.offsets: Offsets = {}
         self.note: dict[str, Any] = {}
@@ -190,9 +192,11 @@ class ViewWorker:
         while records and self.view.after is not None and self._log.numbered:
             written = self._log.standing(self._stream).committed.get(WRITER, {})
             found = [each for each in records if each.position <= written.get(each.partition, -1)]
+            self.is_waiting = not found
             if found or time.monotonic() >= until:
                 return found
             time.sleep(_GLANCE)
+        self.is_waiting = False
         return records
 
     def _seeing(self, name: str) -> Seen | None:

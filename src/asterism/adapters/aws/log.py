@@ -71,6 +71,7 @@ class KinesisLog:
         self._patience = patience
         self._lock = threading.Lock()
         self._listed: dict[str, tuple[float, list[Shard]]] = {}
+        self._arns: dict[str, str] = {}
         self._readers: dict[tuple[str, str], dict[str, Reader]] = defaultdict(dict)
         self._turns: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
@@ -141,7 +142,7 @@ class KinesisLog:
         with self._speaking(stream):
             readers: dict[str, Reader] = {}
             for shard in self._list(stream):
-                reader = readers[shard.id] = Reader(self._client, self._name(stream), shard)
+                reader = readers[shard.id] = Reader(self._client, self._name(stream), shard, self._arn(stream))
                 while found := reader.read(reached.get(shard.id, 0), 10_000, _MOST_READ):
                     reached[shard.id] = found[-1].position
         return reached
@@ -171,7 +172,7 @@ class KinesisLog:
         for shard in shards:
             known = readers.get(shard.id)
             if known is None:
-                readers[shard.id] = Reader(self._client, self._name(stream), shard)
+                readers[shard.id] = Reader(self._client, self._name(stream), shard, self._arn(stream))
             else:
                 known.shard = shard  # it may be closed by now
         ready = [
@@ -236,6 +237,13 @@ class KinesisLog:
             return []
         self._listed[stream] = (time.monotonic(), found)
         return found
+
+    def _arn(self, stream: str) -> str:
+        """Of a stream that is there. Records are asked for by it: an iterator does not tell whose they are."""
+        if stream not in self._arns:
+            told = self._client.describe_stream_summary(StreamName=self._name(stream))
+            self._arns[stream] = told["StreamDescriptionSummary"]["StreamARN"]
+        return self._arns[stream]
 
     def _make(self, stream: str) -> None:
         name = self._name(stream)

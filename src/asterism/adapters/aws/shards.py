@@ -43,6 +43,7 @@ class Reader:
     stream: str
     """Its name at Kinesis."""
     shard: Shard
+    arn: str
     position: int = 0
     """Of the last record that was handed out."""
     ended: bool = False
@@ -89,14 +90,15 @@ class Reader:
                 return
 
     def _answer(self, limit: int) -> Any:
+        asked = {"Limit": min(limit, 10_000), "StreamARN": self.arn}
         if self._iterator is not None:
             try:
-                return self.client.get_records(ShardIterator=self._iterator, Limit=min(limit, 10_000))
+                return self.client.get_records(ShardIterator=self._iterator, **asked)
             except ClientError as error:
                 if code(error) != "ExpiredIteratorException":
                     raise
         self._iterator = self._begin()
-        return self.client.get_records(ShardIterator=self._iterator, Limit=min(limit, 10_000))
+        return self.client.get_records(ShardIterator=self._iterator, **asked)
 
     def _begin(self) -> str:
         """An iterator at the frame of the last record: more of that frame may be behind it."""

@@ -105,7 +105,7 @@ def _outputs(graph: Graph) -> Iterator[Output]:
         if any(isinstance(start, Door) for start in function.starts):
             address = reference("aws_apigatewayv2_api", label(function.name), "api_endpoint")
             yield Output("url", address, "Where the HTTP endpoints are.")
-            paths = [f"{address}/streams/{log.name}" for log in graph.logs if not log.name.startswith("_")]
+            paths = [f"{address}/streams/{log.name}" for log in graph.logs if not log.is_own]
             yield Output("endpoints", paths, "Where records are posted.")
     if graph.target.database:
         secret = reference("aws_db_instance", "warehouse", "master_user_secret[0].secret_arn")

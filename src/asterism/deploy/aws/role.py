@@ -85,6 +85,9 @@ def grants(setting: Setting, function: Function) -> Iterator[Grant]:
         yield Grant(WRITE_TABLE, (table,), "notes how far it has read")
     yield from _views(function)
     yield from _objects(setting, function)
+    topics = tuple(use.name.partition("://")[2].partition("?")[0] for use in function.uses_of("alerts"))
+    if topics:
+        yield Grant(("sns:Publish",), topics, "tells people")
     secrets = [use.name for use in function.uses_of("secret")]
     if secrets:
         arns = tuple(reference("aws_secretsmanager_secret", label(name), "arn") for name in secrets)

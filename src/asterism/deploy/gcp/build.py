@@ -84,7 +84,7 @@ def _outputs(graph: Graph) -> Iterator[Output]:
         if any(isinstance(start, Door) for start in function.starts):
             address = uri_of(function)
             yield Output("url", address, "Where the HTTP endpoints are.")
-            paths = [f"{address}/streams/{log.name}" for log in graph.logs if not log.name.startswith("_")]
+            paths = [f"{address}/streams/{log.name}" for log in graph.logs if not log.is_own]
             yield Output("endpoints", paths, "Where records are posted.")
     names = [f"{graph.target.name}-{secret.name}" for secret in graph.secrets]
     yield Output("secrets", names, "The secrets that are to be given a value.")
