@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Optional, Union, get_args, get_origin, get_type_hints
 
@@ -48,9 +49,9 @@ class Schema:
     fields: tuple[Field, ...]
 
     @classmethod
-    def declared(cls, record: type[Record], more: Iterable[Field] = ()) -> Schema:
-        """By a record, with columns that appeared since."""
-        more = tuple(more)
+    @lru_cache(maxsize=64)
+    def declared(cls, record: type[Record], more: tuple[Field, ...] = ()) -> Schema:
+        """By a record, with columns that appeared since. Kept: every poll asks for it, and making it takes a while."""
         given: list[Any] = [
             (f.attribute[0], Optional[_PLAIN[f.type]], msgspec.field(default=None, name=f.path[0]))  # noqa: UP045 - made
             for f in more
@@ -59,7 +60,7 @@ class Schema:
         return cls(_checking(record, given, strict=False), _checking(record, given, strict=True), (*own, *more))
 
     @classmethod
-    def held(cls, fields: Iterable[Field]) -> Schema:
+    def held(cls, fields: tuple[Field, ...]) -> Schema:
         """By columns that were inferred."""
         return cls.declared(_Inferred, fields)
 
