@@ -197,8 +197,28 @@ def _type(node: exp.Expr) -> exp.Expr:
 
 
 _Rule = Callable[[exp.Expr], exp.Expr]
+
+
+def _one_term(window: exp.Expr) -> exp.Expr:
+    """`row_number() over (… order by a desc, b desc)` in a QUALIFY, by one term of the same order.
+
+    Then DuckDB keeps the first row of each partition, rather than all of them with all their columns. NULLs are last in
+    both: within a row they would be the greatest.
+    """
+    order = window.args.get("order")
+    if order is None or not isinstance(window.this, exp.RowNumber) or not window.find_ancestor(exp.Qualify):
+        return window
+    terms = order.expressions
+    if len(terms) == 1 or not all(each.args.get("desc") and not each.args.get("nulls_first") for each in terms):
+        return window
+    values = [each for term in terms for each in (term.this.is_(exp.null()).not_(), term.this.copy())]
+    order.set("expressions", [exp.Ordered(this=exp.Anonymous(this="row", expressions=values), desc=True)])
+    return window
+
+
 _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
     bigquery.DIALECT: bigquery.RULES,
+    "duckdb": {exp.Window: _one_term},
     "postgres": {
         exp.TryCast: _try_cast,
         exp.First: _first,
