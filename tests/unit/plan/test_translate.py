@@ -38,13 +38,12 @@ def test_an_expression_has_the_same_value_in_postgresql(expression: str, make_da
 
 def test_the_latest_row_is_the_same_by_one_term_and_without_a_window() -> None:
     sql = "select k, a, b from t qualify row_number() over (partition by k order by a desc, b desc) = 1"
+    expected = [(1, 2, "y"), (2, None, "z"), (3, 5, None)]
     rows = "(1, NULL, NULL), (1, NULL, 'x'), (1, 2, NULL), (1, 2, 'y'), (2, NULL, NULL), (2, NULL, 'z'), (3, 5, NULL)"
     with duckdb.connect() as connection:
         connection.execute(f"create table t as select * from (values {rows}) as v(k, a, b)")
         made = translate(sqlglot.parse_one(sql, read="duckdb"), "duckdb")
         found = connection.execute(f"{made} order by k").fetchall()
-        assert (
-            found == connection.execute(f"{sql} order by k").fetchall() == [(1, 2, "y"), (2, None, "z"), (3, 5, None)]
-        )
+        assert found == connection.execute(f"{sql} order by k").fetchall() == expected
         ((_, plan),) = connection.execute(f"explain {made}").fetchall()
     assert "window" not in plan.lower()
