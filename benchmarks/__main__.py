@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import children
+from benchmarks.cases.console import console
 from benchmarks.cases.event_latency import event_latency
 from benchmarks.cases.fold import fold
 from benchmarks.cases.freshness import freshness
@@ -32,6 +33,7 @@ CASES: dict[str, Callable[[Options], list[Row]]] = {
     "event_latency": event_latency,
     "liberta": liberta,
     "queries": queries,
+    "console": console,
 }
 
 
@@ -45,15 +47,15 @@ def main() -> None:
     given = parser.parse_args()
     rows, runs = (5_000, 1) if given.quick else (1_000_000, 5)
     options = Options(given.rows or rows, given.runs or runs, quick=given.quick)
-    console = Console(width=None if Console().is_terminal else 200)
+    terminal = Console(width=None if Console().is_terminal else 200)
     if not options.quick and not children.has_peer():
-        console.print("The peer is not installed: `make bench` does that. Asterism is measured alone.")
+        terminal.print("The peer is not installed: `make bench` does that. Asterism is measured alone.")
     measured: list[Row] = []
     for name in given.only or CASES:
-        with console.status(f"measuring: {name}"):
+        with terminal.status(f"measuring: {name}"):
             measured += CASES[name](options)
         save(measured, asdict(options), given.results)  # what is measured is kept, whatever comes next
-    show(measured, console)
+    show(measured, terminal)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Event(Record):
 rawevents = platform.pull(
     Files("${RAWEVENTS_URL}", "**/*", table="events", record=Event),
     into="rawevents",
-    every="1s",
+    every="500ms",
 )
 
 # For tools that ask PostgreSQL. Nothing is published where ANALYSIS_URL is not set.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ def test_every_case_measures_something(tmp_path):
         assert what in names
     for what in ("single events", "in bodies of", "folded into a view", "from event to view", "from event to star"):
         assert what in names
+    if shutil.which("chromium"):
+        assert "first paint" in names
     for what in ("files to a published star", "5,000 more", "new questions", "asked again"):
         assert what in names
     assert all(row["asterism_median"] > 0 for row in measured["rows"])

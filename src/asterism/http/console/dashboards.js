@@ -134,7 +134,7 @@ function card(query, context, given, alone) {
   };
   addEventListener("theme", themed);
   address();
-  setTimeout(() => repeat(box, 1, look));
+  setTimeout(() => repeat(box, 0.5, look));
   return box;
 }
 
