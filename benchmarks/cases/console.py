@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import hall
 from benchmarks.cases.liberta import generate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 _PAGES = {"Platform": "/", "Dashboards": "/console/dashboards", "SQL": "/console/sql", "Runs": "/console/runs"}
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-_COHORT = "#main [aria-label='Cohorts'] td:nth-child(2)"
+_COHORT = "document.querySelector('#main [aria-label=Cohorts] td:nth-child(2)')?.innerText"
 _MANY = 100_000
 
 
@@ -60,8 +61,7 @@ def _painted(browser: Browser, door: hall.Door, path: str) -> float:
     fresh.add_cookies(cookies)  # type: ignore[arg-type]  # as Playwright gave them
     page = fresh.new_page()
     page.goto(f"http://127.0.0.1:{door.port}{path}")
-    page.wait_for_function(f"{_PAINTED} !== undefined")
-    seconds: float = page.evaluate(_PAINTED) / 1000
+    seconds: float = _until(page, _PAINTED, None) / 1000
     fresh.close()
     return seconds
 
@@ -71,21 +71,29 @@ def _dropped(browser: Browser, door: hall.Door, events: int, drops: int) -> list
     page = _entered(browser.new_page(), door)
     page.goto(f"http://127.0.0.1:{door.port}/console/dashboards")
     page.get_by_role("region", name="Cohorts", exact=True).get_by_role("button", name="Table").click()
-    cell = page.locator(_COHORT).first
-    cell.wait_for()
+    shown = _until(page, _COHORT, None)
     times = []
     for number in range(drops):
         made = Path(mkdtemp(prefix="asterism-bench-"))
         generate(made, 500, events + 500 * number)
-        before = cell.inner_text()
         time.sleep(random.uniform(0.5, 1.5))
         began = time.perf_counter()
         for file in sorted(each for each in made.rglob("*") if each.is_file()):
             shutil.copyfile(file, door.root / ".asterism" / "rawevents" / f"{number}-{file.name}")
-        page.wait_for_function("([at, was]) => document.querySelector(at)?.innerText !== was", arg=[_COHORT, before])
+        shown = _until(page, _COHORT, shown)
         times.append(time.perf_counter() - began)
         shutil.rmtree(made)
     return times
+
+
+def _until(page: Page, what: str, before: Any) -> Any:
+    """What an expression says once it says something else than before. The page's policy lets no script wait for it."""
+    until = time.monotonic() + 60
+    while (found := page.evaluate(what)) in {before, None}:
+        if time.monotonic() > until:
+            sys.exit(f"{page.url}: {what} has stayed {found!r}")
+        time.sleep(0.01)
+    return found
 
 
 def _entered(page: Page, door: hall.Door) -> Page:
