@@ -105,8 +105,12 @@ class Wiring:
                 from asterism.adapters.gcp.bigquery.engine import BigQueryEngine
 
             made = BigQueryEngine(uri)
+        elif scheme == "redshift":
+            from asterism.adapters.postgres.redshift import Landing, RedshiftEngine
+
+            made = RedshiftEngine(uri, Landing(self.lake(), self.stage.lake, self.parquet()))
         else:
-            known = ("duckdb", "postgresql", "embedded", "bigquery")
+            known = ("duckdb", "postgresql", "embedded", "bigquery", "redshift")
             made = outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
         self._stack.callback(made.close)
         return made

@@ -29,6 +29,10 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
+REDSHIFT_TEXT = {"VARCHAR": 65535, "JSON": 65534, "UUID": 36, "INTERVAL": 64}
+"""Bytes of the text that stands for these types in Redshift, which has none of them that can be compared."""
+
+
 def flat(name: str) -> str:
     """A table's name in one part, `schema__table`, for an engine that keeps all tables of a warehouse in one place."""
     return name.replace(".", "__")

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from asterism.declare.table import flat
-from asterism.plan import bigquery
+from asterism.plan import bigquery, redshift
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
@@ -36,10 +36,12 @@ def _translate_text(statement: str, dialect: str) -> str:
 def _generate(tree: exp.Expr, dialect: str) -> str:
     rules = _RULES.get(dialect, {})
     holder = exp.Paren(this=tree)
-    if dialect == "postgres":
+    if dialect in ("postgres", redshift.DIALECT):
         for select in reversed(list(holder.find_all(exp.Select, bfs=True))):
             if select.args.get("qualify") and not select.args.get("limit"):
                 select.replace(_without_qualify(select))
+    if dialect == redshift.DIALECT:
+        redshift.prepare(holder)
     for node in reversed(list(holder.walk(bfs=True))):
         if isinstance(node, exp.Anonymous) and node.name.lower() == "surrogate_key":
             node.replace(_surrogate_key(node, dialect))
@@ -74,6 +76,8 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
     if dialect == bigquery.DIALECT:
         return bigquery.surrogate_key(call)
+    if dialect == redshift.DIALECT:
+        return redshift.surrogate_key(call)
     parts = []
     for argument in call.expressions:
         text = f"CAST({argument.sql(dialect=dialect, identify=True)} AS {'VARCHAR' if dialect == 'duckdb' else 'TEXT'})"
@@ -92,6 +96,8 @@ def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL loops over IS NOT DISTINCT FROM."""
     if dialect == bigquery.DIALECT:
         return bigquery.same(call)
+    if dialect == redshift.DIALECT:
+        return redshift.same(call)
     one, other = call.expressions
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
@@ -219,6 +225,7 @@ def _one_term(window: exp.Expr) -> exp.Expr:
 _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
     bigquery.DIALECT: bigquery.RULES,
     "duckdb": {exp.Window: _one_term},
+    redshift.DIALECT: redshift.RULES,
     "postgres": {
         exp.TryCast: _try_cast,
         exp.First: _first,

@@ -33,7 +33,8 @@ STAGE_SETTINGS = (
         str,
         None,
         "The engine: `duckdb:///file` (relative to the project; four slashes: absolute), `postgresql://…`, "
-        "`embedded:///folder`, a PostgreSQL of its own kept in that folder, or `bigquery://project/dataset`.",
+        "`embedded:///folder`, a PostgreSQL of its own kept in that folder, `bigquery://project/dataset`, or "
+        "`redshift://user:password@host:5439/database?role=ARN`.",
     ),
     Setting(
         "lake",

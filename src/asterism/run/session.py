@@ -107,7 +107,7 @@ class Session:
         names = [quote(name) for name in self._temporary]
         if names and self.engine.dialect == "duckdb":
             self.engine.execute("; ".join(f"DROP TABLE IF EXISTS {name}" for name in names))
-        elif names and self.engine.dialect == "postgres":
+        elif names and self.engine.dialect in ("postgres", "redshift"):
             self.engine.execute(f"DROP TABLE IF EXISTS {', '.join(names)}")
         # BigQuery drops one at a time, as slowly as any statement; with the transaction's session all of them go.
         self._temporary.clear()

@@ -54,6 +54,29 @@ WHERE
       ON "r"."order_id" = "x"."id"
   );
 
+-- all of it: redshift
+/* EXISTS and NOT IN are inputs too. */
+/* key: id */
+SELECT
+  "c"."id" AS "id",
+  "c"."name" AS "name"
+FROM "shop"."customers" AS "c"
+WHERE
+  EXISTS(
+    SELECT
+      1 AS "1"
+    FROM "shop"."orders" AS "o"
+    WHERE
+      "o"."customer" = "c"."id" AND "o"."state" = 'paid'
+  )
+  AND NOT "c"."id" IN (
+    SELECT
+      "x"."customer" AS "customer"
+    FROM "shop"."orders" AS "x"
+    JOIN "shop"."refunds" AS "r"
+      ON "r"."order_id" = "x"."id"
+  );
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -72,6 +95,23 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of shop.customers can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "c"."id" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "c"
+) AS "_scope";
+
+-- the keys that a change of shop.customers can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -154,6 +194,71 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  CROSS JOIN (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "o"
+  WHERE
+    "o"."customer" = "c"."id" AND "o"."state" = 'paid'
+  UNION ALL
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  CROSS JOIN (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "x"
+  WHERE
+    "c"."id" = "x"."customer"
+  UNION ALL
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  WHERE
+    EXISTS(
+      SELECT
+        1
+      FROM (
+        SELECT
+          "x"."customer" AS "v"
+        FROM (
+          SELECT
+            *
+          FROM "before"
+          UNION ALL
+          SELECT
+            *
+          FROM "after"
+        ) AS "x"
+      ) AS "_nulls"
+      WHERE
+        "_nulls"."v" IS NULL
+    )
+  UNION ALL
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  WHERE
+    "c"."id" IS NULL
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -326,6 +431,60 @@ FROM (
     "c"."id" IS NULL
 ) AS "_scope";
 
+-- the keys that a change of shop.refunds can touch: redshift
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  CROSS JOIN "shop"."orders" AS "x"
+  JOIN (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "r"
+    ON "r"."order_id" = "x"."id"
+  WHERE
+    "c"."id" = "x"."customer"
+  UNION ALL
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  WHERE
+    EXISTS(
+      SELECT
+        1
+      FROM (
+        SELECT
+          "x"."customer" AS "v"
+        FROM "shop"."orders" AS "x"
+        JOIN (
+          SELECT
+            *
+          FROM "before"
+          UNION ALL
+          SELECT
+            *
+          FROM "after"
+        ) AS "r"
+          ON "r"."order_id" = "x"."id"
+      ) AS "_nulls"
+      WHERE
+        "_nulls"."v" IS NULL
+    )
+  UNION ALL
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  WHERE
+    "c"."id" IS NULL
+) AS "_scope";
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* EXISTS and NOT IN are inputs too. */
 /* key: id */
@@ -371,6 +530,38 @@ FROM (
   FROM "shop"."customers" AS "c"
   JOIN "scope" AS "_s"
     ON JSONB_BUILD_ARRAY("c"."id") = JSONB_BUILD_ARRAY("_s"."s0")
+) AS "c"
+WHERE
+  EXISTS(
+    SELECT
+      1 AS "1"
+    FROM "shop"."orders" AS "o"
+    WHERE
+      "o"."customer" = "c"."id" AND "o"."state" = 'paid'
+  )
+  AND NOT "c"."id" IN (
+    SELECT
+      "x"."customer" AS "customer"
+    FROM "shop"."orders" AS "x"
+    JOIN "shop"."refunds" AS "r"
+      ON "r"."order_id" = "x"."id"
+  );
+
+-- the rows of those keys (the first of them may be NULL): redshift
+/* EXISTS and NOT IN are inputs too. */
+/* key: id */
+SELECT
+  "c"."id" AS "id",
+  "c"."name" AS "name"
+FROM (
+  SELECT
+    "c".*
+  FROM "shop"."customers" AS "c"
+  JOIN "scope" AS "_s"
+    ON (
+      COALESCE(CAST("c"."id" AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+      AND CASE WHEN "c"."id" IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+    )
 ) AS "c"
 WHERE
   EXISTS(

@@ -25,3 +25,13 @@ SELECT
 FROM "shop"."orders" AS "o"
 FULL JOIN "shop"."refunds" AS "r"
   ON "r"."order_id" = "o"."id";
+
+-- all of it: redshift
+/* A FULL JOIN is rebuilt. */
+/* key: id */
+SELECT
+  COALESCE("o"."id", "r"."order_id") AS "id",
+  "r"."amount" AS "amount"
+FROM "shop"."orders" AS "o"
+FULL JOIN "shop"."refunds" AS "r"
+  ON "r"."order_id" = "o"."id";

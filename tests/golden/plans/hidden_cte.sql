@@ -23,6 +23,14 @@ FROM "shop"."orders" AS "orders"
 GROUP BY
   "orders"."customer";
 
+-- all of it: redshift
+SELECT
+  "orders"."customer" AS "customer",
+  SUM("orders"."amount") AS "spent"
+FROM "shop"."orders" AS "orders"
+GROUP BY
+  "orders"."customer";
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -41,6 +49,23 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "orders"."customer" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -89,6 +114,23 @@ FROM (
 GROUP BY
   "orders"."customer";
 
+-- the rows of those keys (the first of them may be NULL): redshift
+SELECT
+  "orders"."customer" AS "customer",
+  SUM("orders"."amount") AS "spent"
+FROM (
+  SELECT
+    "orders".*
+  FROM "shop"."orders" AS "orders"
+  JOIN "scope" AS "_s"
+    ON (
+      COALESCE(CAST("orders"."customer" AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+      AND CASE WHEN "orders"."customer" IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+    )
+) AS "orders"
+GROUP BY
+  "orders"."customer";
+
 -- hidden_cte (key id): incremental, by id
 
 -- all of it: duckdb
@@ -101,6 +143,15 @@ LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
   ON "t"."customer" = "c"."id";
 
 -- all of it: postgres
+SELECT
+  "c"."id" AS "id",
+  "c"."name" AS "name",
+  COALESCE("t"."spent", 0) AS "spent"
+FROM "shop"."customers" AS "c"
+LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
+  ON "t"."customer" = "c"."id";
+
+-- all of it: redshift
 SELECT
   "c"."id" AS "id",
   "c"."name" AS "name",
@@ -129,6 +180,25 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of _asterism.hidden_cte__t_1 can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "c"."id" AS "s0"
+  FROM "shop"."customers" AS "c"
+  JOIN (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "t"
+    ON "t"."customer" = "c"."id"
+) AS "_scope";
+
+-- the keys that a change of _asterism.hidden_cte__t_1 can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -181,6 +251,23 @@ FROM (
   ) AS "c"
 ) AS "_scope";
 
+-- the keys that a change of shop.customers can touch: redshift
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "c"."id" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "c"
+) AS "_scope";
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 SELECT
   "c"."id" AS "id",
@@ -211,6 +298,24 @@ FROM (
   FROM "shop"."customers" AS "c"
   JOIN "scope" AS "_s"
     ON JSONB_BUILD_ARRAY("c"."id") = JSONB_BUILD_ARRAY("_s"."s0")
+) AS "c"
+LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
+  ON "t"."customer" = "c"."id";
+
+-- the rows of those keys (the first of them may be NULL): redshift
+SELECT
+  "c"."id" AS "id",
+  "c"."name" AS "name",
+  COALESCE("t"."spent", 0) AS "spent"
+FROM (
+  SELECT
+    "c".*
+  FROM "shop"."customers" AS "c"
+  JOIN "scope" AS "_s"
+    ON (
+      COALESCE(CAST("c"."id" AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+      AND CASE WHEN "c"."id" IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+    )
 ) AS "c"
 LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
   ON "t"."customer" = "c"."id";

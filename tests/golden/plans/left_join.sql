@@ -28,6 +28,17 @@ FROM "shop"."orders" AS "o"
 LEFT JOIN "shop"."customers" AS "c"
   ON "c"."id" = "o"."customer";
 
+-- all of it: redshift
+/* A dimension with an optional side. */
+/* key: id */
+SELECT
+  "o"."id" AS "id",
+  "o"."amount" AS "amount",
+  "c"."name" AS "name"
+FROM "shop"."orders" AS "o"
+LEFT JOIN "shop"."customers" AS "c"
+  ON "c"."id" = "o"."customer";
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -48,6 +59,25 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of shop.customers can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "o"."id" AS "s0"
+  FROM "shop"."orders" AS "o"
+  JOIN (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "c"
+    ON "c"."id" = "o"."customer"
+) AS "_scope";
+
+-- the keys that a change of shop.customers can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -100,6 +130,23 @@ FROM (
   ) AS "o"
 ) AS "_scope";
 
+-- the keys that a change of shop.orders can touch: redshift
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "o"."id" AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "o"
+) AS "_scope";
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* A dimension with an optional side. */
 /* key: id */
@@ -134,6 +181,26 @@ FROM (
   FROM "shop"."orders" AS "o"
   JOIN "scope" AS "_s"
     ON JSONB_BUILD_ARRAY("o"."id") = JSONB_BUILD_ARRAY("_s"."s0")
+) AS "o"
+LEFT JOIN "shop"."customers" AS "c"
+  ON "c"."id" = "o"."customer";
+
+-- the rows of those keys (the first of them may be NULL): redshift
+/* A dimension with an optional side. */
+/* key: id */
+SELECT
+  "o"."id" AS "id",
+  "o"."amount" AS "amount",
+  "c"."name" AS "name"
+FROM (
+  SELECT
+    "o".*
+  FROM "shop"."orders" AS "o"
+  JOIN "scope" AS "_s"
+    ON (
+      COALESCE(CAST("o"."id" AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+      AND CASE WHEN "o"."id" IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+    )
 ) AS "o"
 LEFT JOIN "shop"."customers" AS "c"
   ON "c"."id" = "o"."customer";

@@ -47,6 +47,42 @@ SELECT
   END AS "state"
 FROM "shop"."orders" AS "orders";
 
+-- all of it: redshift
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    (
+      (
+        STRTOL(
+          SUBSTRING(MD5(
+            COALESCE(
+              CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+              '-'
+            ) || COALESCE(
+              CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+              '-'
+            )
+          ) FROM 1 FOR 1),
+          16
+        ) & 7
+      ) << 60
+    ) | STRTOL(
+      SUBSTRING(MD5(
+        COALESCE(
+          CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+          '-'
+        ) || COALESCE(
+          CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+          '-'
+        )
+      ) FROM 2 FOR 15),
+      16
+    )
+  ) AS "record",
+  TRY_CAST("orders"."state" AS INTEGER) AS "state"
+FROM "shop"."orders" AS "orders";
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -91,6 +127,51 @@ FROM (
           '-'
         )
       ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
+    ) AS "s0"
+  FROM (
+    SELECT
+      *
+    FROM "before"
+    UNION ALL
+    SELECT
+      *
+    FROM "after"
+  ) AS "orders"
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: redshift
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    (
+      (
+        (
+          STRTOL(
+            SUBSTRING(MD5(
+              COALESCE(
+                CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+                '-'
+              ) || COALESCE(
+                CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+                '-'
+              )
+            ) FROM 1 FOR 1),
+            16
+          ) & 7
+        ) << 60
+      ) | STRTOL(
+        SUBSTRING(MD5(
+          COALESCE(
+            CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+            '-'
+          ) || COALESCE(
+            CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+            '-'
+          )
+        ) FROM 2 FOR 15),
+        16
+      )
     ) AS "s0"
   FROM (
     SELECT
@@ -182,4 +263,112 @@ FROM (
         ) FROM 1 FOR 16) AS BIT(64)) AS BIGINT) & 9223372036854775807
       )
     ) = JSONB_BUILD_ARRAY("_s"."s0")
+) AS "orders";
+
+-- the rows of those keys (the first of them may be NULL): redshift
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    (
+      (
+        STRTOL(
+          SUBSTRING(MD5(
+            COALESCE(
+              CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+              '-'
+            ) || COALESCE(
+              CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+              '-'
+            )
+          ) FROM 1 FOR 1),
+          16
+        ) & 7
+      ) << 60
+    ) | STRTOL(
+      SUBSTRING(MD5(
+        COALESCE(
+          CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+          '-'
+        ) || COALESCE(
+          CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+          '-'
+        )
+      ) FROM 2 FOR 15),
+      16
+    )
+  ) AS "record",
+  TRY_CAST("orders"."state" AS INTEGER) AS "state"
+FROM (
+  SELECT
+    "orders".*
+  FROM "shop"."orders" AS "orders"
+  JOIN "scope" AS "_s"
+    ON (
+      COALESCE(
+        CAST((
+          (
+            (
+              STRTOL(
+                SUBSTRING(MD5(
+                  COALESCE(
+                    CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+                    '-'
+                  ) || COALESCE(
+                    CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+                    '-'
+                  )
+                ) FROM 1 FOR 1),
+                16
+              ) & 7
+            ) << 60
+          ) | STRTOL(
+            SUBSTRING(MD5(
+              COALESCE(
+                CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+                '-'
+              ) || COALESCE(
+                CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+                '-'
+              )
+            ) FROM 2 FOR 15),
+            16
+          )
+        ) AS VARCHAR(65535)),
+        ''
+      ) = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+      AND CASE
+        WHEN (
+          (
+            (
+              STRTOL(
+                SUBSTRING(MD5(
+                  COALESCE(
+                    CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+                    '-'
+                  ) || COALESCE(
+                    CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+                    '-'
+                  )
+                ) FROM 1 FOR 1),
+                16
+              ) & 7
+            ) << 60
+          ) | STRTOL(
+            SUBSTRING(MD5(
+              COALESCE(
+                CAST(LENGTH(CAST("orders"."id" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."id" AS VARCHAR(65535)),
+                '-'
+              ) || COALESCE(
+                CAST(LENGTH(CAST("orders"."placed" AS VARCHAR(65535))) AS VARCHAR(65535)) || ':' || CAST("orders"."placed" AS VARCHAR(65535)),
+                '-'
+              )
+            ) FROM 2 FOR 15),
+            16
+          )
+        ) IS NULL
+        THEN 1
+        ELSE 0
+      END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+    )
 ) AS "orders";

@@ -53,6 +53,31 @@ FROM (
 WHERE
   NOT "days"."day" IS NULL;
 
+-- all of it: redshift
+SELECT DISTINCT
+  "days"."day" AS "day",
+  TRIM(TO_CHAR("days"."day", 'Day')) AS "name",
+  (
+    (
+      CAST(EXTRACT(DOW FROM "days"."day") AS BIGINT) + 6
+    ) % 7 + 1
+  ) AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM "shop"."orders" AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM GENERATE_SERIES(
+    DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+    CAST('2024-02-29' AS DATE),
+    INTERVAL '1 DAY'
+  ) AS "g"("d")
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -77,6 +102,29 @@ FROM (
 ) AS "_scope";
 
 -- the keys that a change of shop.orders can touch: postgres
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    "days"."day" AS "s0"
+  FROM (
+    SELECT
+      CAST("orders"."placed" AS DATE) AS "day"
+    FROM (
+      SELECT
+        *
+      FROM "before"
+      UNION ALL
+      SELECT
+        *
+      FROM "after"
+    ) AS "orders"
+  ) AS "days"
+  WHERE
+    NOT "days"."day" IS NULL
+) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: redshift
 SELECT DISTINCT
   *
 FROM (
@@ -176,6 +224,57 @@ FROM (
       ON JSONB_BUILD_ARRAY((
         CAST("g"."d" AS DATE)
       )) = JSONB_BUILD_ARRAY("_s"."s0")
+  ) AS "g"
+) AS "days"
+WHERE
+  NOT "days"."day" IS NULL;
+
+-- the rows of those keys (the first of them may be NULL): redshift
+SELECT DISTINCT
+  "days"."day" AS "day",
+  TRIM(TO_CHAR("days"."day", 'Day')) AS "name",
+  (
+    (
+      CAST(EXTRACT(DOW FROM "days"."day") AS BIGINT) + 6
+    ) % 7 + 1
+  ) AS "number"
+FROM (
+  SELECT
+    CAST("orders"."placed" AS DATE) AS "day"
+  FROM (
+    SELECT
+      "orders".*
+    FROM "shop"."orders" AS "orders"
+    JOIN "scope" AS "_s"
+      ON (
+        COALESCE(CAST((
+          CAST("orders"."placed" AS DATE)
+        ) AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+        AND CASE WHEN (
+          CAST("orders"."placed" AS DATE)
+        ) IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+      )
+  ) AS "orders"
+  UNION ALL
+  SELECT
+    CAST("g"."d" AS DATE) AS "d"
+  FROM (
+    SELECT
+      "g".*
+    FROM GENERATE_SERIES(
+      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
+      CAST('2024-02-29' AS DATE),
+      INTERVAL '1 DAY'
+    ) AS "g"("d")
+    JOIN "scope" AS "_s"
+      ON (
+        COALESCE(CAST((
+          CAST("g"."d" AS DATE)
+        ) AS VARCHAR(65535)), '') = COALESCE(CAST("_s"."s0" AS VARCHAR(65535)), '')
+        AND CASE WHEN (
+          CAST("g"."d" AS DATE)
+        ) IS NULL THEN 1 ELSE 0 END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
+      )
   ) AS "g"
 ) AS "days"
 WHERE

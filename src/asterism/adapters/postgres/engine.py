@@ -59,19 +59,26 @@ class PostgresEngine:
         try:
             connection = dbapi.connect(self._url, autocommit=True)
             with connection.cursor() as cursor:
-                # Compiling a plan to machine code takes longer than most refreshes.
-                for setting in (*_ALWAYS, *(_READING if self._reading else _ALONE)):
-                    cursor.execute(f"SET {setting}")
-                if self._reading:
-                    return connection
-                cursor.execute(f"SELECT pg_advisory_lock({_TURN}), pg_advisory_unlock({_TURN})")
-                cursor.execute("SET lock_timeout = 0")
+                self._prepare(cursor)
         except AdbcError as error:
             if getattr(error, "sqlstate", None) == _LOCK_TIMEOUT:
                 fact = "another Asterism has worked in this database for a long time, and still does"
                 raise LockedError(self._name, fact, "Wait for it, or stop it.") from error
             raise engine_failure(self._name, self._url, error, "") from error
         return connection
+
+    def _prepare(self, cursor: dbapi.Cursor) -> None:
+        """Set up a connection that was opened, and wait until nobody else's transaction is under way."""
+        # Compiling a plan to machine code takes longer than most refreshes.
+        for setting in (*_ALWAYS, *(_READING if self._reading else _ALONE)):
+            cursor.execute(f"SET {setting}")
+        if not self._reading:
+            cursor.execute(f"SELECT pg_advisory_lock({_TURN}), pg_advisory_unlock({_TURN})")
+            cursor.execute("SET lock_timeout = 0")
+
+    def _take_turn(self) -> None:
+        """Within a transaction, see that no other of Asterism's is."""
+        self.execute(f"SELECT pg_advisory_xact_lock({_TURN})")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,7 +89,7 @@ class PostgresEngine:
         try:
             connection.set_autocommit(False)
             self._inside = True
-            self.execute(f"SELECT pg_advisory_xact_lock({_TURN})")
+            self._take_turn()
             yield
             self._open()
             connection.commit()

@@ -49,9 +49,8 @@ class Session(Protocol):
 class PostgresReader:
     """Implements `Reader`."""
 
-    dialect = "postgres"
-
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, dialect: str = "postgres") -> None:
+        self.dialect = dialect
         self._session = session
         self._closed = False
 
