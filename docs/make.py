@@ -27,6 +27,7 @@ LAYERS = (
     "http",
     "deploy",
     "wire",
+    "instruments",
     "outside",
     "adapters",
     "run",

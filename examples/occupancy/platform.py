@@ -41,10 +41,13 @@ class Hour(Record):
 
 accesses = platform.stream("accesses", Access, key="service")
 
+# Each event is a row by sensor and time as well, in the family `event`, before any count is written beside it.
+platform.store(accesses, at="eventTime", family="event")
 
-@platform.view(accesses)
+
+@platform.view(accesses, family="realTimeStatus")
 def occupancy(state: Occupancy, access: Access) -> Occupancy:
-    """The live count of each sensor."""
+    """The live count of each sensor; each event's row says what it was when that event had been counted."""
     return counted(state, access)
 
 

@@ -7,7 +7,7 @@
     ├── EngineError            the warehouse is down or refuses a statement
     ├── LakeError              the lake cannot be read or written
     ├── LogError               the log of the streams is down or full
-    ├── StateError             the states of the live views cannot be read or written
+    ├── StateError             the states of the live views, or stored events, cannot be read or written
     ├── RecordError            a record cannot be taken as it is; it goes to quarantine with the reason
     ├── ViewError              a live view stands still at a record that its fold cannot take
     ├── ModelError             a model cannot be refreshed; it is held at its last good state
@@ -110,7 +110,7 @@ class LogError(AsterismError):
 
 
 class StateError(AsterismError):
-    """The states of the live views cannot be read or written.
+    """The states of the live views, or the rows of the event store, cannot be read or written.
 
     `fenced` says that another worker has taken the view over: this one stops, and has changed nothing.
     """

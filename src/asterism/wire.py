@@ -4,14 +4,12 @@ Adapters are imported inside the functions that need them: DuckDB, ADBC and obst
 `asterism --help` may take to answer, and a stage needs only some of them.
 
 An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
-`log.SCHEME`, `state.SCHEME`, `catalogue.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or `source.SCHEME`: a callable of
-the URI, or for a source of (declaration, url, name), which answers the port's object.
+`log.SCHEME`, `state.SCHEME`, `events.SCHEME`, `catalogue.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or
+`source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name), which answers the port's object.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -30,29 +28,26 @@ from asterism.outside import needing, outside
 from asterism.ports.alerts import Alerts
 from asterism.ports.catalogue import Catalogue
 from asterism.ports.engine import Engine
+from asterism.ports.events import Events
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.log import Log
-from asterism.ports.logger import Form, Logger
 from asterism.ports.mailer import Mailer
-from asterism.ports.meter import Meter
 from asterism.ports.parquet import Parquet
 from asterism.ports.player import Player
 from asterism.ports.secrets import Secrets
 from asterism.ports.sheets import Sheets
 from asterism.ports.source import Source
 from asterism.ports.state import State
-from asterism.ports.tracer import Tracer
+from asterism.project.load import Project
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")
-_TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_LINEAGE = ("OPENLINEAGE_URL",)
 
 
 class Wiring:
     """Makes the adapters of one stage, and lets go of all of them at once. Used by one thread.
 
-    What it makes is used by one thread as well, but for `log` and `states`.
+    What it makes is used by one thread as well, but for `log`, `states` and `events`.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -61,6 +56,7 @@ class Wiring:
         self._lasting = ExitStack()
         self._log: Log | None = None
         self._states: State | None = None
+        self._events: Events | None = None
         self._servers: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -200,9 +196,31 @@ class Wiring:
         self._states = made
         return made
 
+    def events(self, project: Project) -> Events | None:
+        """The event store, one for all; None where this stage stores no events. Raises StateError, UsageError."""
+        if not project.platform.storings or self._events is not None:
+            return self._events
+        uri, subject = self.stage.events, f"the events of stage {self.stage.name}"
+        scheme = urlsplit(uri).scheme
+        made: Events
+        if scheme == "sqlite":
+            from asterism.adapters.sqlite.events import SqliteEvents
+
+            made = SqliteEvents(_path(uri))
+        elif scheme == "bigtable":
+            with needing(subject):
+                from asterism.adapters.gcp.events import BigtableEvents
+
+            made = BigtableEvents(uri, project.families)
+        else:
+            made = outside("events", scheme, subject, ("sqlite", "bigtable"))(uri)
+        self._lasting.callback(made.close)
+        self._events = made
+        return made
+
     def forget(self) -> None:
-        """Delete the files of the log and of the views' states, where they are such, and nobody has them open here."""
-        for uri in (self.stage.log, self.stage.views):
+        """Delete the files of log, states and events, where they are such, and nobody has them open here."""
+        for uri in (self.stage.log, self.stage.views, self.stage.events):
             if urlsplit(uri).scheme == "sqlite":
                 for suffix in ("", "-wal", "-shm"):
                     path = _path(uri)
@@ -321,46 +339,6 @@ class Wiring:
             self._stack.callback(server.close)
             self._servers[url] = server.url
         return self._servers[url]
-
-
-def meter(namespace: str) -> Meter:
-    """Counts what this process does, under names that begin with `namespace`."""
-    from asterism.adapters.prometheus.meter import PrometheusMeter
-
-    return PrometheusMeter(namespace)
-
-
-def tracers(platform: str, stage: str) -> list[Tracer]:
-    """Where the environment wants the work of this process told of. Raises UsageError where the extra is missing."""
-    made: list[Tracer] = []
-    for names, make in ((_TRACES, _traces), (_LINEAGE, _lineage)):
-        wanted = next((name for name in names if os.environ.get(name)), None)
-        try:
-            made += [make(platform, stage)] if wanted else []
-        except ImportError as error:
-            remedy = "Install asterism[telemetry], or unset it."
-            raise UsageError(str(wanted), f"is set, and {error.name} is not installed", remedy) from error
-    return made
-
-
-def _traces(platform: str, stage: str) -> Tracer:
-    from asterism.adapters.opentelemetry.tracer import OpenTelemetryTracer
-
-    return OpenTelemetryTracer(platform, {"deployment.environment.name": stage})
-
-
-def _lineage(platform: str, stage: str) -> Tracer:
-    from asterism.adapters.openlineage.tracer import OpenLineageTracer
-
-    return OpenLineageTracer(f"{platform}/{stage}")
-
-
-def logger(form: Form, **bound: Any) -> Logger:
-    """Tells of events on stderr; `bound` stands in every line. What libraries log is told there in the same form."""
-    from asterism.adapters.structlog.logger import StructuredLogger, handler
-
-    logging.basicConfig(handlers=[handler(form, **bound)], level=logging.WARNING, force=True)
-    return StructuredLogger(form, **bound)
 
 
 _PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}

@@ -1,4 +1,4 @@
-"""Every message twice, and in another order, changes nothing in tables or views: on each log."""
+"""Every message twice, and in another order, changes nothing in tables, views or stored events: on each log."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
 from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
+from asterism.adapters.sqlite.events import SqliteEvents
 from asterism.adapters.sqlite.log import SqliteLog
 from asterism.adapters.sqlite.state import SqliteState
 from asterism.declare.view import View
 from asterism.errors import StateError
+from asterism.ports.events import Event, Events
 from asterism.ports.log import Entry, Log
 from asterism.ports.state import Kept, State
 from asterism.run.consume import Writer
 from asterism.run.records import Shape
+from asterism.run.refold import rebuild
+from asterism.run.store import StoreWorker
 from asterism.run.streams import Streams
-from asterism.run.view import ViewWorker, rebuild
+from asterism.run.view import worker
 from asterism.run.warehouse import Warehouse
 
 RECORDS = 60
@@ -46,11 +50,12 @@ class Inside(Record):
 def declared() -> Platform:
     platform = Platform("doors")
     accesses = platform.stream("accesses", Access, key="service")
+    platform.store(accesses, at="eventTime")
 
     def counted(state: Inside, access: Access) -> Inside:
         return Inside(persons=state.persons + access.event, events=state.events + 1)
 
-    @platform.view(accesses)
+    @platform.view(accesses, family="status")
     def sensors(state: Inside, access: Access) -> Inside:
         return counted(state, access)
 
@@ -88,8 +93,11 @@ class Lossy:
 class Doors:
     """The platform at work; its log and its states may be closed and opened again."""
 
-    def __init__(self, folder: Path, open_log: Callable[[], Log], open_state: Callable[[], State]) -> None:
+    def __init__(
+        self, folder: Path, open_log: Callable[[], Log], open_state: Callable[[], State], events: Events | None = None
+    ) -> None:
         self.platform, self.open_log, self.open_state = declared(), open_log, open_state
+        self.events = events or SqliteEvents(folder / "events.db")
         engine, lake = DuckDBEngine(folder / "warehouse.duckdb"), ObstoreLake((folder / "lake").as_uri())
         self.streams = Streams.of(self.platform.streams, DuckDBLines())
         self.warehouse = Warehouse(engine, lake, DuckDBParquet(), (), streams=self.streams)
@@ -99,7 +107,9 @@ class Doors:
     def open(self) -> None:
         self.log, self.state = self.open_log(), Lossy(self.open_state())
         self.writer = Writer(self.warehouse, self.streams, self.log, ["accesses"])
-        self.views = [ViewWorker(each, Shape(each.stream), self.log, self.state) for each in self.platform.views]
+        (self.storing,) = storings = self.platform.storings
+        self.store = StoreWorker(self.storing, self.log, self.events)
+        self.views = [worker(each, self.log, self.state, storings, self.events) for each in self.platform.views]
 
     def close(self) -> None:
         self.log.close()
@@ -112,7 +122,7 @@ class Doors:
         """Let all do what there is to do, until nothing is left and something is so."""
         idle = 0
         while idle < 3 or not until():
-            found = self.writer.step().records
+            found = self.writer.step().records + self.store.step()
             for each in self.views:
                 try:
                     found += each.step(0.0)
@@ -122,6 +132,9 @@ class Doors:
 
     def table(self) -> list[tuple[Any, ...]]:
         return sorted(self.warehouse.session.rows("SELECT _id, service, event FROM streams.accesses"))
+
+    def stored(self) -> list[Event]:
+        return [each for n in range(3) for each in self.events.read(self.storing, f"door-{n}")]
 
     def folded(self) -> dict[str, dict[str, Any]]:
         return {
@@ -161,6 +174,7 @@ def doors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Doors]:
         uri = f"kinesis://t{uuid4().hex}?positions=t{uuid4().hex}"
         made = Doors(tmp_path, lambda: KinesisLog(uri), lambda: SqliteState(tmp_path / "views.db"))
     else:
+        from asterism.adapters.gcp.events import BigtableEvents
         from asterism.adapters.gcp.log import PubSubLog
         from asterism.adapters.gcp.state import BigtableState
 
@@ -171,9 +185,11 @@ def doors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Doors]:
             tmp_path,
             lambda: PubSubLog(f"pubsub://project/{name}"),
             lambda: BigtableState(f"bigtable://project/instance/{name}"),
+            BigtableEvents(f"bigtable://project/instance/{name}-events", ["event", "status"]),
         )
     yield made
     made.close()
+    made.events.close()
     made.warehouse.engine.close()
 
 
@@ -181,8 +197,9 @@ def test_every_message_twice_and_in_another_order_changes_nothing(doors: Doors) 
     sent = accesses()
     doors.send(sent)
     doors.work(lambda: doors.folded() == expected(sent))
-    table = doors.table()
-    assert len(table) == RECORDS
+    table, rows = doors.table(), doors.stored()
+    assert len(table) == len(rows) == RECORDS
+    assert all(each.families.keys() == {"event", "status"} for each in rows)
     random = Random(7)
     for _ in range(2):
         again = random.sample(sent, len(sent))
@@ -190,10 +207,11 @@ def test_every_message_twice_and_in_another_order_changes_nothing(doors: Doors) 
             doors.send([each._replace(key=f"other-{at}") for each in again[at : at + 7]])
     doors.work()
     assert doors.table() == table
+    assert doors.stored() == rows
     assert doors.folded() == expected(sent)
     doors.send(new := accesses(5, first=RECORDS))
     doors.work(lambda: doors.folded() == expected([*sent, *new]))
-    assert len(doors.table()) == RECORDS + 5
+    assert len(doors.table()) == len(doors.stored()) == RECORDS + 5
 
 
 def test_what_was_read_by_one_that_died_is_taken_once_by_the_next(doors: Doors) -> None:

@@ -21,7 +21,8 @@ from asterism.declare.view import View, Window
 from asterism.errors import StateError, ViewError
 from asterism.ports.log import Entry
 from asterism.run.records import Shape, landed
-from asterism.run.view import ViewWorker, rebuild, skip
+from asterism.run.refold import rebuild
+from asterism.run.view import ViewWorker, skip
 from kernel.listlog import ListLog
 
 NOON = datetime(2024, 1, 1, 12)

@@ -24,6 +24,7 @@ warehouse = "duckdb:///.asterism/gcp_local/warehouse.duckdb"
 lake = "gs://{name}/lake"
 log = "pubsub://project/{name}"
 views = "bigtable://project/{name}/views"
+events = "bigtable://project/{name}/events"
 """
 
 

@@ -47,4 +47,4 @@ def test_every_command_of_the_guide_runs_on_the_platform_that_it_declares(tmp_pa
         assert '"duplicates":1' in done.stdout
         house.until(lambda: house.one("select count(*) as n from orders") == 21)
         assert house.ask("select number from orders where number = 'A2'") == []
-    assert len(blocks("python")) == len(blocks("sh")) == 5
+    assert len(blocks("python")) == len(blocks("sh")) == 6

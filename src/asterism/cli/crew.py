@@ -47,9 +47,9 @@ class Crew:
 
     def start(self) -> None:
         """Start all. Raises AsterismError where the HTTP server does not come up."""
-        from asterism.run.records import Shape
+        from asterism.run.store import StoreWorker
         from asterism.run.transform import TransformWorker
-        from asterism.run.view import ViewWorker
+        from asterism.run.view import worker as view_worker
 
         self._stop.clear()
         platform = self.project.platform
@@ -58,8 +58,13 @@ class Crew:
             for transform in platform.transforms:
                 worker = TransformWorker(transform, log)
                 self._begin(f"transform {transform.name}", self._repeating(f"transform {transform.name}", worker.step))
+            storings, events = platform.storings, self.wiring.events(self.project)
+            if events is not None:
+                for each in storings:
+                    name = f"the event store, of {each.stream.name}"
+                    self._begin(name, self._repeating(name, StoreWorker(each, log, events).step))
             for view in platform.views:
-                views = ViewWorker(view, Shape(view.stream), log, self.wiring.states())
+                views = view_worker(view, log, self.wiring.states(), storings, events)
                 views.tracer = self.tracer
                 name = f"view {view.name}"
                 self._begin(name, partial(views.run, self._stop, self._telling(name), partial(self.well, name)))

@@ -86,11 +86,11 @@ class Desk:
         """Take into the tables what the log has now, and all that transforms and views make of it. Raises LogError."""
         from asterism.run.settle import make, makers, settle
 
-        platform, log = self.project.platform, self.wiring.log()
+        platform, log, storings = self.project.platform, self.wiring.log(), self.project.platform.storings
         if self.crewed:
-            settle(makers(platform), log)
+            settle(makers(platform, storings), log)
         else:
-            make(platform, log, self.wiring.states())
+            make(platform, log, self.wiring.states(), storings, self.wiring.events(self.project))
         self.writer.catch_up()
 
     def reopen(self) -> None:
@@ -159,10 +159,11 @@ def perform(
     Raises ProjectError, LockedError, and what the work raises.
     """
     from asterism.cli.show import progress_bars
+    from asterism.instruments import tracers
     from asterism.run import control
     from asterism.run.lock import StageLock
     from asterism.run.trace import together
-    from asterism.wire import Wiring, tracers
+    from asterism.wire import Wiring
 
     project = project or load(common.root(), common.stage, vault=vault)
     state = Path(project.stage.state)

@@ -21,6 +21,7 @@ from asterism.cli.verbs import (
     console,
     describe,
     erase,
+    events,
     publish,
     pull,
     quarantine,
@@ -60,7 +61,7 @@ BESIDE: Mapping[str, Work] = {
     "view": view.work,
 }
 """What other commands may have done by a `run`."""
-APART: Mapping[str, Work] = {"simulate_events": simulate.work}
+APART: Mapping[str, Work] = {"events": events.work, "simulate_events": simulate.work}
 """The same, without waiting for the warehouse."""
 TURNING: Mapping[str, Callable[..., Any]] = {"backfill": backfill.work, "publish": publish.work}
 """The same, taking turns at the warehouse by themselves."""

@@ -13,8 +13,8 @@ from uuid import uuid4
 import typer
 
 from asterism.errors import UsageError
+from asterism.instruments import logger, meter, tracers
 from asterism.project.load import Project
-from asterism.wire import logger, meter, tracers
 
 if TYPE_CHECKING:
     from asterism.ports.logger import Form, Level

@@ -236,6 +236,10 @@ def _told(error: AsterismError | None) -> tuple[str, str]:
 
 def _folders(stage: Any) -> list[Path]:
     """The local places of a stage."""
-    uris = [each for each in (stage.warehouse, stage.lake, stage.log, stage.views) if urlsplit(each).scheme in _LOCAL]
+    uris = [
+        each
+        for each in (stage.warehouse, stage.lake, stage.log, stage.views, stage.events)
+        if urlsplit(each).scheme in _LOCAL
+    ]
     paths = [Path(each.partition("://")[2].replace("//", "/", 1)) for each in uris if not each.endswith(":memory:")]
     return [Path(stage.state), *paths]

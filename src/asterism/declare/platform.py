@@ -14,6 +14,7 @@ from asterism.declare.publish import Publication
 from asterism.declare.report import Report
 from asterism.declare.simulator import Database, Simulator, Transaction
 from asterism.declare.source import Pull, Source
+from asterism.declare.storing import Storing, checked, storing
 from asterism.declare.stream import EventSimulator, Function, Stream, Timed, Transform, Trigger
 from asterism.declare.view import View, Window
 
@@ -40,6 +41,7 @@ class Platform:
         self.pulls: tuple[Pull, ...] = ()
         self.streams: tuple[Stream, ...] = ()
         self.endpoints: tuple[Endpoint, ...] = ()
+        self.storings: tuple[Storing, ...] = ()
         self.transforms: tuple[Transform, ...] = ()
         self.views: tuple[View, ...] = ()
         self.triggers: tuple[Trigger, ...] = ()
@@ -97,6 +99,18 @@ class Platform:
         self.endpoints = (*self.endpoints, endpoint)
         return endpoint
 
+    def store(self, stream: Stream, *, at: str, family: str = "event") -> Storing:
+        """Keep each record of `stream` as a row of the stage's event store too, by its key and the time in `at`.
+
+        Its fields are columns of `family`. Raises ValueError where the stream has no key or no such time, or is stored
+        already.
+        """
+        if any(each.stream is stream for each in self.storings):
+            raise ValueError(f"the events of {stream.name!r} are stored twice: once is enough")
+        made = storing(stream, at, family)
+        self.storings = (*self.storings, made)
+        return made
+
     def transform(self, stream: Stream, *, into: Stream) -> Callable[[Function], Function]:
         """Declare the decorated function of a record of `stream` to none, one or many records of `into`."""
 
@@ -114,14 +128,16 @@ class Platform:
         after: str | None = None,
         window: Window | None = None,
         into: Stream | None = None,
+        family: str | None = None,
     ) -> Callable[[Fold], Fold]:
         """Declare the decorated function `(state, record) -> state` a live view; its name is the function's.
 
         The type of the state is its first parameter's annotation: a Record whose fields all have defaults. `key` names
         the record's field that is the view's key: the stream's unless given; None keeps one state for all records.
         `after=stream.table` keeps it from running ahead of the table. With `into=`, of a view without windows, it
-        answers (state, records), and the records go into that stream. Raises ValueError for a name that is taken, and
-        for a state that cannot be told or has no beginning.
+        answers (state, records), and the records go into that stream. With `family=`, the state that a record left is
+        written beside it, into its row of the event store. Raises ValueError for a name that is taken, and for a state
+        that cannot be told or has no beginning.
         """
         if into is not None and window is not None:
             raise ValueError("a view with windows tells of nothing: leave out window or into")
@@ -135,10 +151,25 @@ class Platform:
             if after not in {None, stream.table}:
                 raise ValueError(f"view {name!r} cannot run after {after!r}: its stream's table is {stream.table!r}")
             chosen = stream.key if key == _OF_THE_STREAM else key
-            self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window, into))
+            beside = self._beside(name, stream, window, family)
+            self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window, into, beside))
             return fold
 
         return declare
+
+    def _beside(self, name: str, stream: Stream, window: Window | None, family: str | None) -> str | None:
+        """The family that a view writes beside the records, checked."""
+        if family is None:
+            return None
+        stored = next((each for each in self.storings if each.stream is stream), None)
+        if stored is None:
+            raise ValueError(f"view {name!r} writes beside events that are not stored: platform.store comes first")
+        if window is not None:
+            raise ValueError(f"view {name!r} has windows, and leaves no one state at a record: leave out family")
+        taken = {stored.family} | {each.family for each in self.views if each.stream is stream}
+        if family in taken:
+            raise ValueError(f"view {name!r} cannot write into the family {family!r}: it is another's")
+        return checked(family)
 
     def trigger(self, stream: Stream, *, field: str = "schedule") -> Trigger:
         """Let records of `stream` make pulls and reports due at once: the one that `field` names, or all."""

@@ -31,6 +31,8 @@ class Stage:
     """The log's URI: `sqlite:////absolute/file.db`."""
     views: str = ""
     """The URI of the live views' states: `sqlite:////absolute/file.db`."""
+    events: str = ""
+    """The URI of the event store: `sqlite:////absolute/file.db`; `none`: events are not stored."""
     catalogue: str = ""
     """Where the lake's tables are asked: `athena://database?…`; empty: nowhere."""
     mail: str = ""

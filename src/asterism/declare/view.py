@@ -54,6 +54,8 @@ class View:
     """The stream that takes what the fold tells of. The fold then answers (state, records): records that come of this
     one, in the light of all before it. Each is appended once, under an id made from the record's; a rebuild tells
     nothing again of what the view had read."""
+    family: str | None = None
+    """The column family of the event store in which each record's row says what state it left."""
 
     @property
     def is_ordered(self) -> bool:

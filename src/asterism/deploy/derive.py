@@ -95,7 +95,7 @@ def derive(project: Project, variables: Mapping[str, str]) -> Graph:
             stage.name,
             stage.production,
             stage.deploy,
-            Stores(stage.warehouse, stage.lake, stage.log, stage.views),
+            Stores(stage.warehouse, stage.lake, stage.log, stage.views, stage.events, project.families),
             tuple(made.all()),
             tuple(_logs(project, places)),
             tuple(_secrets(project, places)),
@@ -174,6 +174,7 @@ class _Functions:
         if self.platform.streams or self.project.queries:
             yield self.http()
         yield self.writer()
+        yield from self.stores()
         yield from self.transforms()
         yield from self.views()
         if self.platform.reports:
@@ -186,6 +187,8 @@ class _Functions:
             uses.append(Use("log", "append", QUARANTINE))
         if self.platform.views:
             uses.append(Use("views", "read"))
+        if self.platform.storings:
+            uses.append(Use("events", "read"))
         served = "streams, views and queries" if self.platform.views else "streams and queries"
         purpose = f"serves {served if self.platform.streams else 'queries'} over HTTP"
         uses += [*self.warehouse, Use("secret", "read", TOKENS)]
@@ -207,6 +210,8 @@ class _Functions:
             uses += _asking((self.stage.mail, self.platform.reports))
         if self.platform.views and any(stream.keep for stream in self.platform.streams):
             uses.append(Use("views", "write"))  # what is erased is folded out of them
+        if any(each.stream.keep for each in self.platform.storings):
+            uses.append(Use("events", "write"))
         readers = [Reader(name, WRITER) for name in self.streams()]
         readers += [Reader(each.stream.name, f"trigger:{each.field}") for each in self.platform.triggers]
         readers += [Reader(each.notified.name, f"notified:{each.into}") for each in self.project.pulls if each.notified]
@@ -238,6 +243,14 @@ class _Functions:
             every = max(pull.every, timedelta(minutes=15)) if told else max(pull.every, SHORTEST)
             yield Clock("pull", pull.into, place, pull.at or "", timedelta(0) if pull.at else every)
 
+    def stores(self) -> Iterator[Function]:
+        for each in self.platform.storings:
+            name = each.stream.name
+            uses = (Use("log", "read", name), Use("events", "write"), Use("log", "append", QUARANTINE))
+            start, readers = Records(name, f"events-{name}"), (Reader(name, "events"),)
+            place, purpose = self.places.of("platform.store("), f"stores the events of {name} by key and time"
+            yield Function(_plain(start.consumer), purpose, place, (start,), uses, readers=readers)
+
     def transforms(self) -> Iterator[Function]:
         for each in self.platform.transforms:
             uses = (
@@ -256,6 +269,8 @@ class _Functions:
             stream = HANDED_ON.format(each.stream.name) if waits else each.stream.name
             uses = [Use("log", "read", stream), Use("views", "write"), Use("log", "append", QUARANTINE)]
             uses += _telling(each.into) if each.into is not None else ()
+            if each.family is not None and self.platform.storings:
+                uses.append(Use("events", "write"))
             purpose = f"keeps the live view {each.name} of {each.stream.name}"
             start = Records(stream, f"view-{each.name}")
             place, readers = self.places.of(f"def {each.name}("), (Reader(stream, f"view:{each.name}"),)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from asterism.deploy.explain import said
 from asterism.deploy.graph import Graph, Records
 
-_SHAPES = {"log": ("[/", "/]"), "views": ("[(", ")]"), "lake": ("[(", ")]"), "warehouse": ("[(", ")]")}
+_STORE = ("[(", ")]")
+_SHAPES = {"log": ("[/", "/]"), "views": _STORE, "events": _STORE, "lake": _STORE, "warehouse": _STORE}
 
 
 def mermaid(graph: Graph) -> str:
@@ -24,7 +25,7 @@ def mermaid(graph: Graph) -> str:
             else:
                 edges.append(f'  {box}_{number}(("{said(start)}")) --> {box}')
         for use in function.uses:
-            if use.thing in {"views", "lake", "warehouse"}:
+            if use.thing in {"views", "events", "lake", "warehouse"}:
                 opened, shut = _SHAPES[use.thing]
                 things[use.thing] = f'{use.thing}{opened}"{use.thing}"{shut}'
                 edges.append(f"  {box} {'-->' if use.access == 'write' else '-.->'} {use.thing}")

@@ -10,7 +10,7 @@ from asterism.declare.deployment import Deployment
 
 Access = Literal["read", "append", "write"]
 """What is done with a store: `append` to a log, without reading it; `write` reads as well."""
-Thing = Literal["log", "views", "lake", "warehouse", "source", "secret", "alerts"]
+Thing = Literal["log", "views", "events", "lake", "warehouse", "source", "secret", "alerts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Records of a stream start it, as the consumer of that name: `warehouse`, `view-NAME`, `transform-NAME`."""
+    """Records of a stream start it, as the consumer of that name: `warehouse`, `view-NAME`, `events-STREAM`, say."""
 
     stream: str
     consumer: str
@@ -120,6 +120,9 @@ class Stores:
     lake: str
     log: str
     views: str
+    events: str = ""
+    families: tuple[str, ...] = ()
+    """Column families of the event store; none: this stage stores no events."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from asterism.declare.storing import NOWHERE
 from asterism.deploy.aws.schedule import expressions
 from asterism.deploy.graph import Clock, Graph
 from asterism.errors import Problem
@@ -18,12 +19,14 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lake": ("s3",),
         "log": ("kinesis",),
         "views": ("dynamodb",),
+        "events": (),
     },
     "gcp": {
         "warehouse": ("bigquery", "postgresql", "postgres", "secret"),
         "lake": ("gs",),
         "log": ("pubsub",),
         "views": ("bigtable",),
+        "events": ("bigtable",),
     },
 }
 """What a stage's places may be, by cloud; `secret` is a place of which only the name of a secret is known."""
@@ -53,13 +56,18 @@ def _places(project: Project, graph: Graph) -> Iterator[Problem]:
         needed["log"] = stage.log
     if project.platform.views:
         needed["views"] = stage.views
+    if project.platform.storings:
+        needed["events"] = stage.events
     for setting, uri in needed.items():
         known = SCHEMES[cloud][setting]
         scheme = urlsplit(uri).scheme
         if scheme not in known:
             forms = ", ".join(f"{each}://…" for each in known if each != "secret")
             fact = f"{setting} is {scheme or 'no URI'}:, which functions at {cloud} do not reach"
-            yield Problem(graph.place(setting), fact, f"Write {forms}.")
+            forms = f"Write {forms}." if forms else ""
+            if setting == "events":
+                forms = f'{forms} Or store none on this stage: events = "{NOWHERE}".'.strip()
+            yield Problem(graph.place(setting), fact, forms)
     for pull in project.pulls:
         scheme = urlsplit(pull.source.url).scheme
         if scheme in {"file", "embedded", "duckdb"}:
@@ -145,7 +153,7 @@ def _target(_project: Project, graph: Graph) -> Iterator[Problem]:
 
 def _secrets(_project: Project, graph: Graph) -> Iterator[Problem]:
     """What the files of a deployment would show: they are written down, and kept in its state."""
-    texts = {name: getattr(graph.stores, name) for name in ("warehouse", "lake", "log", "views")}
+    texts = {name: getattr(graph.stores, name) for name in ("warehouse", "lake", "log", "views", "events")}
     for setting, uri in texts.items():
         match = _PASSWORD.match(uri)
         if match and not match["password"].startswith(SEALED):

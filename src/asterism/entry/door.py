@@ -53,7 +53,9 @@ class Door:
 
     async def _made(self) -> Any:
         site = self._site
-        self._http = HttpServer(site.project, site.wiring.log(), self._collector, site.wiring.states())
+        project, wiring = site.project, site.wiring
+        events = wiring.events(project)
+        self._http = HttpServer(project, wiring.log(), self._collector, wiring.states(), events=events)
         app = self._http.app
 
         async def serve(*given: Any) -> None:

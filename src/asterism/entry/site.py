@@ -27,14 +27,15 @@ from asterism.wire import Wiring, vault
 
 if TYPE_CHECKING:
     from asterism.cli.watch import Watch
+    from asterism.run.store import StoreWorker
     from asterism.run.transform import TransformWorker
     from asterism.run.view import ViewWorker
 
-WAREHOUSE, TRANSFORM, VIEW = "warehouse", "transform-", "view-"
-"""What consumers of streams are called: the writer, and before their names transforms and views."""
+WAREHOUSE, TRANSFORM, VIEW, EVENTS = "warehouse", "transform-", "view-", "events-"
+"""What consumers of streams are called: the writer, and before their names transforms, views and stored streams."""
 _CLAIMS = 5
 _WRITING = 5.0
-"""Seconds for which a view waits for the function that writes its table."""
+"""Seconds for which a view waits for the function that writes its table, or its records into the event store."""
 _log = logging.getLogger(__name__)
 
 
@@ -120,6 +121,9 @@ class Site:
         if consumer.startswith(TRANSFORM):
             self._transform(consumer.removeprefix(TRANSFORM)).work(records)
             return
+        if consumer.startswith(EVENTS):
+            self._store(consumer.removeprefix(EVENTS)).work(records)
+            return
         view = self._view(consumer.removeprefix(VIEW))
         for again in reversed(range(_CLAIMS)):
             try:
@@ -177,14 +181,22 @@ class Site:
             worker = self._transform(consumer.removeprefix(TRANSFORM))
             while count := worker.step():
                 yield count
+        elif consumer.startswith(EVENTS):
+            store = self._store(consumer.removeprefix(EVENTS))
+            while count := store.step():
+                yield count
         elif consumer.startswith(VIEW):
             view = self._view(consumer.removeprefix(VIEW))
             while count := self._step(view):
                 yield count
             if view.is_waiting:
-                raise AsterismError(consumer, "waits for its table, which is written by another", "It is called again.")
+                raise AsterismError(consumer, "waits for what another function writes", "It is called again.")
         else:
-            raise UsageError(f"consumer {consumer}", "is none", f"Say {WAREHOUSE}, {TRANSFORM}NAME or {VIEW}NAME.")
+            raise UsageError(
+                f"consumer {consumer}",
+                "is none",
+                f"Say {WAREHOUSE}, or {TRANSFORM}, {VIEW} or {EVENTS} and NAME.",
+            )
 
     def _transform(self, name: str) -> TransformWorker:
         from asterism.run.transform import TransformWorker
@@ -192,8 +204,17 @@ class Site:
         known = {each.name: each for each in self.project.platform.transforms}
         return TransformWorker(_named(known, name), self.wiring.log())
 
+    def _store(self, name: str) -> StoreWorker:
+        from asterism.run.store import StoreWorker
+
+        of = _named({each.stream.name: each for each in self.project.platform.storings}, name)
+        events = self.wiring.events(self.project)
+        if events is None:
+            raise UsageError(f"stage {self.project.stage.name}", "stores no events", "Let it name a store: events = …")
+        return StoreWorker(of, self.wiring.log(), events)
+
     def _view(self, name: str) -> ViewWorker:
-        from asterism.run.view import ViewWorker
+        from asterism.run.view import worker
 
         if name not in self._views:
             view = _named({each.name: each for each in self.project.platform.views}, name)
@@ -201,12 +222,16 @@ class Site:
             if view.after is not None and not getattr(log, "keeps_positions", True):
                 remedy = 'Write log = "kinesis://…?positions=TABLE" in the stage\'s section.'
                 raise UsageError(f"view {name}", "waits for its table, and the log keeps no positions", remedy)
-            self._views[name] = ViewWorker(view, Shape(view.stream), log, self.wiring.states())
+            storings, events = self.project.platform.storings, self.wiring.events(self.project)
+            self._views[name] = worker(view, log, self.wiring.states(), storings, events)
         return self._views[name]
 
     @staticmethod
     def _step(view: ViewWorker) -> int:
-        """A step, and again where another process had the view: the later one has it. Its table is waited for."""
+        """A step, and again where another process had the view: the later one has it.
+
+        Records that do not stand yet where the view waits for them are waited for.
+        """
         for again in reversed(range(_CLAIMS)):
             try:
                 count = view.step(0.0)
@@ -297,7 +322,13 @@ class Site:
 def _moved(stage: Stage, scratch: Path) -> Stage:
     """The stage with its local folder in the one place that may be written."""
     before, after = stage.state, str(scratch)
-    return replace(stage, state=after, log=stage.log.replace(before, after), views=stage.views.replace(before, after))
+    return replace(
+        stage,
+        state=after,
+        log=stage.log.replace(before, after),
+        views=stage.views.replace(before, after),
+        events=stage.events.replace(before, after),
+    )
 
 
 def _named(known: Mapping[str, Any], name: str) -> Any:

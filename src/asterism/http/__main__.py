@@ -16,10 +16,11 @@ from pathlib import Path
 
 from asterism.errors import AsterismError
 from asterism.http.server import HttpServer
+from asterism.instruments import logger, meter, tracers
 from asterism.project.load import Project, load
 from asterism.run.collect import Collector
 from asterism.run.trace import together
-from asterism.wire import Wiring, logger, meter, tracers, vault
+from asterism.wire import Wiring, vault
 
 
 def main() -> int:
@@ -60,7 +61,9 @@ async def _serve(project: Project, host: str, port: int, *, tied: bool) -> None:
         log, states = wiring.log(), wiring.states()
         collector = Collector(log)
         try:
-            server = HttpServer(project, log, collector, states, meter=counts, tracer=tracer)
+            server = HttpServer(
+                project, log, collector, states, events=wiring.events(project), meter=counts, tracer=tracer
+            )
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
             if tied:

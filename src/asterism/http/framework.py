@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from asterism.errors import AsterismError, UsageError
 from asterism.http.asgi import Scope
 from asterism.http.describe import describe
+from asterism.http.events import events
 from asterism.http.health import health
 from asterism.http.metrics import metrics
 from asterism.http.models import models
@@ -47,6 +48,7 @@ def framework(services: Services, body_limit: int) -> Litestar:
     return Litestar(
         [
             *views(services),
+            *events(services),
             *models(services),
             *quarantine(services),
             *simulate(services),

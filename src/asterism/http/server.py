@@ -34,6 +34,8 @@ from asterism.http.services import Services
 from asterism.http.sessions import Sessions
 from asterism.http.sql import Sql
 from asterism.http.tracing import traced
+from asterism.instruments import meter as meter_of
+from asterism.ports.events import Events
 from asterism.ports.log import Log
 from asterism.ports.meter import Meter
 from asterism.ports.state import State
@@ -41,24 +43,37 @@ from asterism.ports.tracer import Tracer
 from asterism.project.load import Project
 from asterism.run.collect import Collector
 from asterism.run.tokens import Tokens
-from asterism.wire import meter as meter_of
 
 _BACKLOG = 4096
 _HEADERS_SECONDS = 10
 _PROBE = "_http"
-_ROOTS = ("streams", "sns", "queries", "sql", "views", "models", "quarantine", "simulate", "health", "ready", "metrics")
+_ROOTS = (
+    "streams",
+    "sns",
+    "queries",
+    "sql",
+    "views",
+    "events",
+    "models",
+    "quarantine",
+    "simulate",
+    "health",
+    "ready",
+    "metrics",
+)
 
 
 class HttpServer:
     """Serves until `stop`. Made and used in one event loop; `log` and `states` are used from several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first four go by their names
         self,
         project: Project,
         log: Log,
         collector: Collector,
         states: State,
         *,
+        events: Events | None = None,
         body_seconds: float = SECONDS,
         heartbeat: float = HEARTBEAT,
         meter: Meter | None = None,
@@ -75,7 +90,7 @@ class HttpServer:
         bodies = Bodies(stage.body_limit, body_seconds)
         control = Control(Path(stage.state))
         counts = meter or meter_of("asterism_http")
-        services = Services(project, access, states, self._changes, control, counts, self._probe, log)
+        services = Services(project, access, states, self._changes, control, counts, self._probe, log, events)
         self._asker = Asker(Path(stage.state))
         answers = Answers(self._asker)
         streams = project.platform.streams

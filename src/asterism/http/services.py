@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asterism.http.access import Access
 from asterism.http.changes import Changes
 from asterism.http.control import Control
+from asterism.ports.events import Events
 from asterism.ports.log import Log
 from asterism.ports.meter import Meter
 from asterism.ports.state import State
@@ -28,6 +29,8 @@ class Services:
     probe: Callable[[], None]
     """Writes to the log a note that means nothing. Raises LogError."""
     log: Log
+    events: Events | None = None
+    """None: this stage stores none."""
 
     async def ready(self) -> str:
         """Why requests cannot be served, empty where they can."""

@@ -15,6 +15,7 @@ from asterism.declare.publish import Publication
 from asterism.declare.simulator import Simulator
 from asterism.declare.source import Postgres, Pull
 from asterism.declare.stage import Stage
+from asterism.declare.storing import NOWHERE
 from asterism.declare.stream import EventSimulator
 from asterism.errors import Problem, ProjectError
 from asterism.project import headers, settings
@@ -35,7 +36,7 @@ class Project:
     root: Path
     stage: Stage
     platform: Platform
-    """Not to be changed any more."""
+    """Not to be changed any more. It has no `storings` where the stage stores no events."""
     models: dict[str, Model]
     """By name, in the order of names."""
     queries: dict[str, Query]
@@ -54,6 +55,12 @@ class Project:
     def publications(self) -> tuple[Publication, ...]:
         """What this stage publishes."""
         return tuple(each for each in self.platform.publications if each.url)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """All column families of the event store: the streams' own, and those that views write."""
+        own = {each.family for each in self.platform.storings}
+        return tuple(sorted(own | {each.family for each in self.platform.views if each.family and own}))
 
     @property
     def takes_records(self) -> bool:
@@ -115,7 +122,10 @@ def examine(
     if platform is None or chosen is None:
         return None, problems
     resolver = Resolver(root, chosen.variables, lambda mark: _place(root, mark))
-    project = Project(root, chosen.stage, resolver.platform(platform), models, queries)
+    resolved = resolver.platform(platform)
+    if chosen.stage.events == NOWHERE:
+        resolved.storings = ()
+    project = Project(root, chosen.stage, resolved, models, queries)
     problems += _reports(project)
     return project, [*problems, *resolver.problems]
 

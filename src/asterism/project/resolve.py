@@ -34,6 +34,7 @@ class Resolver:
         """The same platform without a variable in it."""
         resolved = Platform(declared.name, freshness=declared.freshness)
         resolved.streams, resolved.transforms = declared.streams, declared.transforms
+        resolved.storings = declared.storings
         resolved.views, resolved.triggers = declared.views, declared.triggers
         resolved.pulls = tuple(replace(each, source=self.texts(each.source)) for each in declared.pulls)
         resolved.endpoints = tuple(replace(each, service=self.texts(each.service)) for each in declared.endpoints)

@@ -13,6 +13,7 @@ from typing import Any
 from asterism.declare.deployment import Deployment
 from asterism.declare.duration import duration
 from asterism.declare.stage import Stage
+from asterism.declare.storing import NOWHERE
 from asterism.errors import Problem, UsageError
 from asterism.ports.secrets import Secrets
 from asterism.project.deployment import DEPLOY_SETTINGS, deployment
@@ -69,6 +70,13 @@ STAGE_SETTINGS = (
         "sqlite:///<state>/views.db",
         "The states of the live views: `sqlite:///file`, `dynamodb://table?region=…`, "
         "`bigtable://project/instance/table`.",
+    ),
+    Setting(
+        "events",
+        str,
+        "sqlite:///<state>/events.db",
+        "The event store, for streams that are stored: `sqlite:///file`, `bigtable://project/instance/table`; `none` "
+        "stores nothing on this stage.",
     ),
     Setting(
         "catalogue",
@@ -246,6 +254,7 @@ class _Reader:
             simulators=section.get("simulators", True) is True,
             log=absolute(texts["log"] or f"sqlite:///{state}/log.db", self.root),
             views=absolute(texts["views"] or f"sqlite:///{state}/views.db", self.root),
+            events=self._events(texts["events"] or f"sqlite:///{state}/events.db"),
             catalogue=texts["catalogue"] or "",
             mail=texts["mail"] or "",
             sender=texts["sender"] or "",
@@ -260,6 +269,9 @@ class _Reader:
             deploy=self._deployment(variables, name),
         )
         return Settings(stage, variables)
+
+    def _events(self, uri: str) -> str:
+        return uri if uri == NOWHERE else absolute(uri, self.root)
 
     def _vault(self, stage: str, uri: str) -> Secrets | None:
         if self.vault is None:
@@ -313,7 +325,7 @@ class _Reader:
             return None
 
 
-_TEXTS = ("warehouse", "lake", "state", "log", "views", "catalogue", "mail", "sender")
+_TEXTS = ("warehouse", "lake", "state", "log", "views", "events", "catalogue", "mail", "sender")
 
 
 def _whole(section: Mapping[str, Any], key: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""Erasing: what a person left is removed from log, landing zone, tables and views."""
+"""Erasing: what a person left is removed from log, event store, landing zone, tables and views."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from asterism.declare.storing import Storing
 from asterism.declare.stream import Stream, Transform
 from asterism.errors import UsageError
 from asterism.plan.parse import Refused, parse
 from asterism.plan.translate import translate
+from asterism.ports.events import Events, Place
 from asterism.ports.log import Log
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.ledger import now
 from asterism.run.lineage import STREAM as LINEAGE
 from asterism.run.lineage import origin
 from asterism.run.quarantine import STREAM as QUARANTINE
-from asterism.run.records import ID
+from asterism.run.records import ID, Shape, text
 from asterism.run.remove import forget_lists, remove, remove_landed
 from asterism.run.review import drop
 from asterism.run.session import quote
@@ -39,19 +41,22 @@ class Erased:
 class Eraser:
     """Erases by condition or by age. Used by the thread that has the warehouse.
 
-    The order makes it safe to die anywhere and begin again: log, landing zone, quarantine, tables; the tables are last,
-    for it is by them that the records are found.
+    The order makes it safe to die anywhere and begin again: log, event store, landing zone, quarantine, tables; the
+    tables are last, for it is by them that the records are found.
     """
 
     def __init__(
         self, warehouse: Warehouse, streams: Streams, transforms: Sequence[Transform], log: Log,
-        progress: Progress = silent,
+        progress: Progress = silent, storings: Sequence[Storing] = (), events: Events | None = None,
     ) -> None:  # fmt: skip
+        """`storings`: the streams whose records have rows in `events` as well."""
         self._warehouse = warehouse
         self._streams = streams
         self._transforms = transforms
         self._log = log
         self._progress = progress
+        self._stored = {each.stream.name: each for each in storings}
+        self._events = events
 
     def where(self, stream: Stream, condition: str) -> Erased:
         """Erase the records of a stream that meet a condition in SQL (DuckDB's dialect), and all they are made from.
@@ -90,6 +95,7 @@ class Eraser:
             if each:
                 self._progress(f"erasing from {name}", 0, len(each))
                 self._log.erase(name, each)
+                self._from_store(name, each)
                 remove_landed(self._warehouse, self._streams, name, each)
         self._from_quarantine({each for group in ids.values() for each in group})
         # The chosen stream's rows are the last: by them the others are found, should this die and be done again.
@@ -161,6 +167,18 @@ class Eraser:
             for _, found in self._told(f"'{LINEAGE.name}', {ID}", stream, record, name, each)
             for identifier in found
         }
+
+    def _from_store(self, name: str, ids: set[str]) -> None:
+        """Rows of the event store, found by what the table says: it is the last to lose the records."""
+        of = self._stored.get(name)
+        if of is None or self._events is None:
+            return
+        key, at = (Shape(of.stream).column(field) for field in (of.stream.key or "", of.at))
+        sql = f"SELECT {quote(key)}, {quote(at)}, {ID} FROM {quote(of.stream.table)} WHERE {ID} IN "
+        for some in _parts(sorted(ids), 1000):
+            rows = self._warehouse.session.rows(f"{sql}({_numbered(some)})", some)
+            places = [Place(text(value), moment, ident) for value, moment, ident in rows if moment is not None]
+            self._events.erase(of, places)
 
     def _from_quarantine(self, ids: set[str]) -> None:
         """What was set aside of these records goes too."""

@@ -50,6 +50,8 @@ class Folded(NamedTuple):
 
     states: dict[Address, bytes]
     told: list[tuple[int, list[Admitted]]]
+    left: list[tuple[int, bytes]]
+    """Of a view that writes beside its records: the state that each left, by the item's `nth`."""
 
 
 class Fold:
@@ -99,6 +101,7 @@ class Fold:
         """
         states: dict[Address, Any] = {}
         told: list[tuple[int, list[Admitted]]] = []
+        left: list[tuple[int, bytes]] = []
         function, kind = self._function, self._view.initial
         for address, record, nth in items:
             try:
@@ -112,6 +115,8 @@ class Fold:
                 states[address] = state
                 if type(state) is not kind:
                     return Failure(nth, TypeError(f"the fold gave {type(state).__name__}, not {kind.__name__}"))
+                if self._view.family is not None:
+                    left.append((nth, _ENCODER.encode(state)))
                 if careful:
                     self._decoder.decode(_ENCODER.encode(state))
             except Exception as error:  # noqa: BLE001 - a user's function may raise anything
@@ -122,7 +127,7 @@ class Fold:
                 self._decoder.decode(each)
         except Exception as error:  # noqa: BLE001 - as above: whatever a state holds
             return Failure(items[-1].nth, error) if careful else self.fold(items, kept, careful=True)
-        return Folded(encoded, told)
+        return Folded(encoded, told, left)
 
     def _state(self, kept: Kept | None) -> Any:
         if kept is None:

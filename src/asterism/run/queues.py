@@ -10,7 +10,7 @@ from typing import Any
 from asterism.declare.platform import Platform
 from asterism.ports.log import Log, Offsets
 from asterism.ports.state import State
-from asterism.run import transform, view
+from asterism.run import store, transform, view
 from asterism.run.consume import CONSUMER
 from asterism.run.quarantine import STREAM as QUARANTINE
 from asterism.run.session import quote
@@ -95,6 +95,8 @@ def consumers(platform: Platform, stream: str) -> Mapping[str, str]:
     """Who reads a stream, by the names that the log knows; with the view's name where it is one."""
     found = {CONSUMER: ""}
     found |= {view.consumer(each.name): each.name for each in platform.views if each.stream.name == stream}
+    if any(each.stream.name == stream for each in platform.storings):
+        found[store.CONSUMER] = ""
     found |= {transform.consumer(each.name): "" for each in platform.transforms if each.stream.name == stream}
     found |= {of_trigger(each): "" for each in platform.triggers if each.stream.name == stream}
     return found | {listener(each): "" for each in platform.pulls if each.notified and each.notified.name == stream}

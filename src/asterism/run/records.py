@@ -125,7 +125,7 @@ class Shape:
         if field is None:
             return ""
         found = getattr(record, field, None) if self.stream.record else _item(record, field)
-        return _text(found)
+        return text(found)
 
     def _check(self, body: bytes, record: Any) -> None:
         """What a decoder lets pass and a table or another reader does not."""
@@ -170,6 +170,10 @@ class Shape:
             )
         pairs = zip(heads, _lines(opened.records), strict=True)
         return b"\n".join([head if body == b"{}" else b"%b,%b" % (head[:-1], body[1:]) for head, body in pairs])
+
+    def column(self, field: str) -> str:
+        """The column of a field of the record's type."""
+        return self._names[field]
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -227,13 +231,14 @@ def _item(record: Any, field: str) -> Any:
     return record.get(field) if isinstance(record, dict) else None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A value as a key."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, Enum):
-        return _text(value.value)
+        return text(value.value)
     if isinstance(value, datetime):
         return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
     if isinstance(value, date):

@@ -15,6 +15,7 @@ from asterism.run.quarantine import STREAM, Quarantined
 from asterism.run.records import Shape
 from asterism.run.remove import forget_lists, remove, remove_landed
 from asterism.run.session import quote
+from asterism.run.store import PLACE as STORE
 from asterism.run.streams import TABLE, Streams
 from asterism.run.transform import TransformWorker
 from asterism.run.warehouse import Warehouse
@@ -100,6 +101,8 @@ class Review:
         kind, _, name = item.place.partition(" ")
         if kind == "view":
             raise RecordError(item.place, "a view takes nothing that is too late: rebuild it to count all")
+        if item.place == STORE:
+            raise RecordError(item.place, "its table has it, and a row by key and time it cannot have: drop it")
         if kind == "transform":
             self._transform(name, Logged("", 0, item.record_id, "", 0, body))
             return None

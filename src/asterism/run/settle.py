@@ -8,15 +8,17 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from asterism.declare.platform import Platform
+from asterism.declare.storing import Storing
 from asterism.declare.stream import Stream
 from asterism.errors import ViewError
+from asterism.ports.events import Events
 from asterism.ports.log import Log, Offsets
 from asterism.ports.state import State
-from asterism.run.records import Shape
+from asterism.run import store
 from asterism.run.transform import TransformWorker
 from asterism.run.transform import consumer as of_transform
-from asterism.run.view import ViewWorker
 from asterism.run.view import consumer as of_view
+from asterism.run.view import worker as view_worker
 
 PATIENCE = 30.0
 """Seconds: a view that stands still holds up nobody for longer."""
@@ -24,39 +26,48 @@ _GLANCE = 0.02
 
 
 class Maker(NamedTuple):
-    """Somebody who reads a stream, and appends what it makes of it to another."""
+    """Somebody who reads a stream, and appends what it makes of it to another; None: stores it elsewhere."""
 
     consumer: str
     stream: Stream
-    into: Stream
+    into: Stream | None
 
 
-def makers(platform: Platform) -> list[Maker]:
-    """Transforms, and views that tell, each behind those that make what it reads; in a circle, as declared."""
+def makers(platform: Platform, storings: Sequence[Storing] = ()) -> list[Maker]:
+    """Transforms, views that tell, and the event store's readers, each behind those that make what it reads.
+
+    A stream is stored before views tell of it. In a circle they come as declared.
+    """
     waiting = [Maker(of_transform(each.name), each.stream, each.into) for each in platform.transforms]
     waiting += [Maker(of_view(each.name), each.stream, each.into) for each in platform.views if each.into is not None]
+    waiting = [*(Maker(store.CONSUMER, each.stream, None) for each in storings), *waiting]
     ordered: list[Maker] = []
     while waiting:
-        made = {each.into.name for each in waiting}
+        made = {each.into.name for each in waiting if each.into is not None}
         first = next((each for each in waiting if each.stream.name not in made), waiting[0])
         waiting.remove(first)
         ordered.append(first)
     return ordered
 
 
-def make(platform: Platform, log: Log, state: State) -> None:
+def make(
+    platform: Platform, log: Log, state: State, storings: Sequence[Storing] = (), events: Events | None = None
+) -> None:
     """Do the makers' work here, where nobody else does, until nothing is left. A view that stands still is left so.
 
     Raises LogError, StateError.
     """
     transforms = {of_transform(each.name): each for each in platform.transforms}
     views = {of_view(each.name): each for each in platform.views}
-    for maker in makers(platform):
+    stored = {each.stream.name: each for each in storings}
+    for maker in makers(platform, storings):
         with suppress(ViewError):
-            if maker.consumer in transforms:
-                step: Callable[[float], int] = TransformWorker(transforms[maker.consumer], log).step
+            if maker.into is None and events is not None:
+                step: Callable[[float], int] = store.StoreWorker(stored[maker.stream.name], log, events).step
+            elif maker.consumer in transforms:
+                step = TransformWorker(transforms[maker.consumer], log).step
             else:
-                step = ViewWorker(views[maker.consumer], Shape(maker.stream), log, state).step
+                step = view_worker(views[maker.consumer], log, state, storings, events).step
             while step(0.0):
                 pass
 

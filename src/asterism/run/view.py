@@ -10,17 +10,20 @@ from traceback import extract_tb
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from asterism.declare.storing import Storing
 from asterism.declare.view import View
 from asterism.errors import AsterismError, LogError, StateError, ViewError
-from asterism.ports.log import ANEW, Log, Logged, Offsets
+from asterism.ports.events import Events
+from asterism.ports.log import Log, Logged, Offsets
 from asterism.ports.state import Kept, State
 from asterism.ports.tracer import Tracer
 from asterism.run.fold import Address, Failure, Fold, Folded, Item, Placed
 from asterism.run.ledger import now
 from asterism.run.lineage import append_made
 from asterism.run.quarantine import Refused, set_aside
-from asterism.run.records import Admitted, Shape, logged
+from asterism.run.records import Admitted, Shape
 from asterism.run.seen import NOTE, REDELIVERED, Seen, handed_on
+from asterism.run.store import Beside, beside
 from asterism.run.trace import SILENT
 
 MOST_RECORDS = 5_000
@@ -60,6 +63,13 @@ def skip(state: State, view: View, record_id: str) -> None:
             return
 
 
+def worker(
+    view: View, log: Log, state: State, storings: Sequence[Storing] = (), events: Events | None = None
+) -> ViewWorker:
+    """The worker of a view, on a stage that stores those streams in `events`."""
+    return ViewWorker(view, Shape(view.stream), log, state, beside(view, storings, events))
+
+
 class _Batch(NamedTuple):
     """Records that were folded, and what became of them."""
 
@@ -79,7 +89,8 @@ class ViewWorker:
     how many were; `late`, how many were set aside; `stopped`, the record at which the view stands still, and why.
     """
 
-    def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
+    def __init__(self, view: View, shape: Shape, log: Log, state: State, besides: Beside | None = None) -> None:
+        """`besides`: where the view writes what each record left; None: nowhere."""
         self.view = view
         self.is_waiting = False
         """Whether the last reading brought records that it may not fold yet."""
@@ -89,6 +100,7 @@ class ViewWorker:
         self._name, self._stream = view.name, view.stream.name
         self._log, self._state = log, state
         self._fold = Fold(view, shape)
+        self._beside = besides
         self._seen = self._seeing(self._name)
         waits = view.after is not None and not log.numbered
         self._read_from = handed_on(self._stream) if waits else self._stream
@@ -120,7 +132,7 @@ class ViewWorker:
             self.claim()
         records = self._read(wait)
         if records:
-            return self.take(records)
+            return self._folded(records)
         self._tell()
         if self._state.watch(self._name, 0, limit=0)[0].epoch != self._epoch:
             self._epoch = 0  # it was rebuilt, or a record is to be skipped: nothing to put would tell
@@ -130,6 +142,14 @@ class ViewWorker:
         """As `step`, of records that were read elsewhere; those that the states already hold are passed over."""
         if not self._epoch:
             self.claim()
+        fresh = self._fresh(records)
+        if not fresh:
+            return 0
+        if self._beside is not None and self._beside.standing(fresh) < len(fresh):
+            raise StateError(f"view {self._name}", "its records are not in the event store yet", "It is tried again.")
+        return self._folded(fresh)
+
+    def _folded(self, records: Sequence[Logged]) -> int:
         fresh = self._fresh(records)
         if not fresh:
             return 0
@@ -189,15 +209,22 @@ class ViewWorker:
     def _read(self, wait: float) -> list[Logged]:
         until = time.monotonic() + wait
         records = self._log.read(self._read_from, consumer(self.view.name), self.offsets, MOST_RECORDS, wait)
-        while records and self.view.after is not None and self._log.numbered:
-            written = self._log.standing(self._stream).committed.get(WRITER, {})
-            found = [each for each in records if each.position <= written.get(each.partition, -1)]
+        waits = (self.view.after is not None and self._log.numbered) or self._beside is not None
+        while records and waits:
+            found = self._standing(records)
             self.is_waiting = not found
             if found or time.monotonic() >= until:
                 return found
             time.sleep(_GLANCE)
         self.is_waiting = False
         return records
+
+    def _standing(self, records: list[Logged]) -> list[Logged]:
+        """Those that stand where they must before they are folded: in the table, in the event store."""
+        if self.view.after is not None and self._log.numbered:
+            written = self._log.standing(self._stream).committed.get(WRITER, {})
+            records = [each for each in records if each.position <= written.get(each.partition, -1)]
+        return records if self._beside is None else records[: self._beside.standing(records)]
 
     def _seeing(self, name: str) -> Seen | None:
         """What is to know the ids, where the log does not."""
@@ -245,6 +272,7 @@ class ViewWorker:
             return
         self._set_aside(batch.placed.aside)
         self._append([(batch.records[nth], made) for nth, made in batch.folded.told])
+        self._write_beside([(batch.records[nth], value) for nth, value in batch.folded.left])
         last = {item.address: batch.records[item.nth] for item in batch.placed.items}
         changed = []
         for address, value in batch.folded.states.items():
@@ -287,6 +315,11 @@ class ViewWorker:
             made = ((record.id, number, each) for record, many in told for number, each in enumerate(many))
             append_made(self._log, self.view.name, self.view.stream, self.view.into, made)
 
+    def _write_beside(self, left: Sequence[tuple[Logged, bytes]]) -> None:
+        """Before the states are kept: what is folded again after a failure is written again."""
+        if self._beside is not None and left:
+            self._beside.write(self._epoch, left)
+
     def _put(
         self, kept: Sequence[Kept], offsets: Offsets, note: dict[str, Any], records: Sequence[Logged] = ()
     ) -> None:
@@ -318,72 +351,3 @@ class ViewWorker:
             f"it stands still at record {record.id}: {type(error).__name__}: {error}{where}",
             "Mend the fold or the record's type, or skip this record.",
         )
-
-
-def rebuild(view: View, shape: Shape, landed: Iterable[bytes], log: Log, state: State) -> int:
-    """Fold a view anew, from landed lines and then from the log to its end, and put it in place at once.
-
-    Objects of `landed` come in the order in which they were landed; lines that were landed twice count once. Answers
-    how many records were folded in. A worker that runs goes on meanwhile, and afterwards with the new states. Raises
-    ViewError where the fold stands still, StateError and LogError: then the view stays as it was.
-    """
-    shadow = _Shadow(view, shape, log, state)
-    try:
-        count = shadow.replay(landed)
-        shadow.replace()
-    except AsterismError as error:
-        if not (isinstance(error, StateError) and error.fenced):  # else the shadow is another rebuild's by now
-            state.replace(shadow.name, None)
-        raise
-    return count
-
-
-class _Shadow(ViewWorker):
-    """Works on a view's states of the future, without a word to the log."""
-
-    def __init__(self, view: View, shape: Shape, log: Log, state: State) -> None:
-        super().__init__(view, shape, log, state)
-        self.name = self._name = f"{view.name}~rebuild"
-        self._seen = self._seeing(self.name)
-        self._live = self._state.watch(view.name, 0, limit=0)[0]
-
-    def replay(self, landed: Iterable[bytes]) -> int:
-        """Begin empty, and fold what was landed and then what the log holds; answer how many records."""
-        self._state.replace(self.name, None)
-        self.claim()
-        if "skip" in self._live.note:
-            self.note["skip"] = self._live.note["skip"]
-        count = 0
-        for lines in landed:
-            records = logged(lines)
-            count += sum(self.take(records[at : at + MOST_RECORDS]) for at in range(0, len(records), MOST_RECORDS))
-        if not self._log.numbered:  # the live view's worker reads anew what is kept, and knows what is folded in
-            return count
-        end = self._log.standing(self._stream).end
-        while found := self.step(0.0):
-            count += found
-            if all(self.offsets.get(partition, -1) >= last for partition, last in end.items()):
-                break
-        return count
-
-    def replace(self) -> None:
-        """Take the view's place. Its owner stays, and so does what was told to be skipped meanwhile."""
-        note = self._state.watch(self.view.name, 0, limit=0)[0].note
-        carried = {name: note[name] for name in ("owner", "skip") if name in note}
-        self._put((), self.offsets if self._log.numbered else ANEW, {**self.note, **carried})
-        self._state.replace(self.view.name, self.name)
-        if self._seen is not None:
-            self._seen.forget(note)
-
-    def _tell(self) -> None:
-        pass
-
-    def _set_aside(self, late: Sequence[tuple[Logged, str]]) -> None:
-        """What the view itself had read before, it set aside before."""
-        reached = self._live.offsets
-        super()._set_aside([each for each in late if each[0].position > reached.get(each[0].partition, -1)])
-
-    def _append(self, told: Iterable[tuple[Logged, list[Admitted]]]) -> None:
-        """What the view itself had read before, it told of before."""
-        reached = self._live.offsets
-        super()._append([each for each in told if each[0].position > reached.get(each[0].partition, -1)])

@@ -16,8 +16,9 @@ from asterism.declare.view import View
 from asterism.errors import StateError, ViewError
 from asterism.ports.log import Entry, Logged
 from asterism.run.records import Shape, landed
+from asterism.run.refold import rebuild
 from asterism.run.seen import Seen
-from asterism.run.view import ViewWorker, rebuild
+from asterism.run.view import ViewWorker
 
 
 class Sale(Record):

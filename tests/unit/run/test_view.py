@@ -21,7 +21,8 @@ from asterism.declare.view import View, hopping, tumbling
 from asterism.errors import AsterismError, LogError, StateError, ViewError
 from asterism.ports.log import Entry
 from asterism.run.records import Shape, landed
-from asterism.run.view import ViewWorker, rebuild, skip
+from asterism.run.refold import rebuild
+from asterism.run.view import ViewWorker, skip
 
 
 class Access(Record):

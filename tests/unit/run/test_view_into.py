@@ -20,7 +20,8 @@ from asterism.errors import LogError, ViewError
 from asterism.ports.log import Entry
 from asterism.ports.state import Kept
 from asterism.run.records import Shape, landed
-from asterism.run.view import ViewWorker, rebuild
+from asterism.run.refold import rebuild
+from asterism.run.view import ViewWorker
 
 
 class Paid(Record):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,6 +27,8 @@ _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.keepalive_time_ms", 30_000),
 )
+_importing = threading.Lock()
+"""Two threads at once would take away each other's stand-in."""
 _REMEDIES = {
     grpc.StatusCode.UNAUTHENTICATED: "Check the credentials: `gcloud auth application-default login`.",
     grpc.StatusCode.PERMISSION_DENIED: "Grant the stage's service account that role, as `asterism plan` lists it.",
@@ -36,18 +39,19 @@ _REMEDIES = {
 
 def messages(package: str) -> Any:
     """The messages of one of Google's packages, whose clients are left out: these take most of a second to import."""
-    if package in sys.modules:
-        return import_module(f"{package}.types")
-    spec = find_spec(package)
-    if spec is None or spec.submodule_search_locations is None:
-        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
-    stand_in = ModuleType(package)
-    stand_in.__path__ = [*spec.submodule_search_locations]
-    sys.modules[package] = stand_in
-    try:
-        return import_module(f"{package}.types")
-    finally:
-        del sys.modules[package]  # whoever wants the clients imports the package itself
+    with _importing:
+        if package in sys.modules:
+            return import_module(f"{package}.types")
+        spec = find_spec(package)
+        if spec is None or spec.submodule_search_locations is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        stand_in = ModuleType(package)
+        stand_in.__path__ = [*spec.submodule_search_locations]
+        sys.modules[package] = stand_in
+        try:
+            return import_module(f"{package}.types")
+        finally:
+            del sys.modules[package]  # whoever wants the clients imports the package itself
 
 
 def channel(host: str, emulator: str) -> grpc.Channel:

@@ -5,6 +5,7 @@ The protocol: https://cloud.google.com/bigtable/docs/reference/data/rpc/google.b
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ _TIMEOUT = 60.0
 _DATA = "/google.bigtable.v2.Bigtable/"
 _ADMIN = "/google.bigtable.admin.v2.BigtableTableAdmin/"
 _AGAIN = 5
+_ASKED_AT_ONCE = 128
 
 Mutation = proto.Mutation.pb()
 Filter = proto.RowFilter.pb()
@@ -68,18 +70,25 @@ class Table:
         return next(iter(self.rows(keys=[key], chosen=chosen)), None)
 
     def rows(
-        self, *, keys: Sequence[bytes] = (), prefix: bytes = b"", after: bytes = b"", chosen: Any, limit: int = 0
-    ) -> list[Row]:
-        """Rows by key, or those under `prefix` and beyond `after`, in order, as the filter `chosen` shows them."""
+        self, *, keys: Sequence[bytes] = (), prefix: bytes = b"", first: bytes = b"", after: bytes = b"",
+        until: bytes = b"", chosen: Any, limit: int = 0,
+    ) -> list[Row]:  # fmt: skip
+        """Rows by key, or those under `prefix`, in order, as the filter `chosen` shows them.
+
+        From `first` on, beyond `after` and before `until`, where those are given.
+        """
         request = proto.ReadRowsRequest.pb()(table_name=self.name, filter=chosen, rows_limit=limit)
         if keys:
             request.rows.row_keys.extend(keys)
         else:
-            span = request.rows.row_ranges.add(end_key_open=_beyond(prefix))
-            if after >= prefix:
+            span = request.rows.row_ranges.add(end_key_open=until or _beyond(prefix))
+            begin = max(prefix, first)
+            if after >= begin:
                 span.start_key_open = after
             else:
-                span.start_key_closed = prefix
+                span.start_key_closed = begin
+            if until and until <= max(begin, after):
+                return []
         with self._speaking():
             return [*self._merged(request)]
 
@@ -98,6 +107,17 @@ class Table:
         with self._speaking():
             return bool(self._prepared(self._check, request).predicate_matched)
 
+    def swaps(self, entries: Iterable[tuple[bytes, Any, Sequence[Any]]]) -> list[bool]:
+        """As `swap`, of many rows, each by itself, in no order; whether each was changed. Times must be given."""
+        requests = [
+            proto.CheckAndMutateRowRequest.pb()(
+                table_name=self.name, row_key=key, predicate_filter=condition, true_mutations=when
+            )
+            for key, condition, when in entries
+        ]
+        with self._speaking():
+            return self._prepared(self._swapped, requests)  # type: ignore[no-any-return]
+
     def mutate(self, entries: Iterable[tuple[bytes, Sequence[Any]]]) -> None:
         """Change rows, each as a whole, in requests of bounded size. Repeated where it failed: times must be given."""
         waiting: list[Any] = []
@@ -114,6 +134,16 @@ class Table:
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
+
+    def _swapped(self, requests: Sequence[Any], **sent: Any) -> list[bool]:
+        """Some at once: one after the other, each would wait for the one before."""
+        waiting: deque[Any] = deque()
+        done: list[bool] = []
+        for request in requests:
+            waiting.append(self._check.future(request, **sent))  # type: ignore[attr-defined]
+            if len(waiting) >= _ASKED_AT_ONCE:
+                done.append(bool(waiting.popleft().result().predicate_matched))
+        return [*done, *(bool(each.result().predicate_matched) for each in waiting)]
 
     def _mutate_all(self, entries: list[Any]) -> None:
         for again in reversed(range(_AGAIN)):

@@ -32,8 +32,8 @@ def erase(
 ) -> None:
     """Remove records for good: a person's, say.
 
-    From the log, the landing zone, the tables, the live views and the quarantine; with what transforms made of them,
-    and what they were made from.
+    From the log, the event store, the landing zone, the tables, the live views and the quarantine; with what transforms
+    made of them, and what they were made from.
 
     - `asterism erase --stream users --where "last_name = 'Roe' and zip_code = '02169'"`
     """
@@ -87,4 +87,5 @@ def _eraser(desk: Desk, progress: Progress) -> Any:
     platform = desk.project.platform
     # What a view tells of has ids like a transform's, and only those matter here.
     telling = [Transform(each.name, each.stream, each.into, each.initial) for each in platform.views if each.into]
-    return Eraser(desk.warehouse, desk.streams, [*platform.transforms, *telling], desk.wiring.log(), progress)
+    makers, log, storings = [*platform.transforms, *telling], desk.wiring.log(), desk.project.platform.storings
+    return Eraser(desk.warehouse, desk.streams, makers, log, progress, storings, desk.wiring.events(desk.project))

@@ -122,7 +122,8 @@ def rebuild_views(desk: Desk, streams: Collection[str]) -> None:
 
 def _rebuild(desk: Desk, view: View, progress: Progress) -> int:
     from asterism.run.records import Shape
-    from asterism.run.view import rebuild as fold_anew
+    from asterism.run.refold import rebuild as fold_anew
+    from asterism.run.store import beside
 
     lake, lines = desk.warehouse.lake, desk.streams.lines
     keys = [key for key in lake.list(f"raw/streams/{view.stream.name}/") if key.endswith(".ndjson.zst")]
@@ -130,7 +131,8 @@ def _rebuild(desk: Desk, view: View, progress: Progress) -> int:
     landed = (
         _told(progress, view.name, place, len(keys), lines.unpack(lake.get(key))) for place, key in enumerate(keys)
     )
-    return fold_anew(view, Shape(view.stream), landed, desk.wiring.log(), desk.wiring.states())
+    besides = beside(view, desk.project.platform.storings, desk.wiring.events(desk.project))
+    return fold_anew(view, Shape(view.stream), landed, desk.wiring.log(), desk.wiring.states(), besides)
 
 
 def _told(progress: Progress, name: str, done: int, total: int, lines: bytes) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from asterism.deploy.gcp.bigtable import INSTANCE, VIEWS
+from asterism.deploy.gcp.bigtable import tables_of
 from asterism.deploy.gcp.dataset import datasets_of
 from asterism.deploy.gcp.setting import PROJECT, Place, Setting, account_of, bucket_ref, reference
 from asterism.deploy.gcp.topic import subscription_label
@@ -45,7 +45,7 @@ def _account(setting: Setting, name: str, purpose: str, place: str) -> Resource:
 def permissions(setting: Setting, function: Function) -> Iterator[Resource]:
     """Roles on topics, subscriptions, tables, buckets, datasets and secrets, one by one."""
     yield from _logs(function)
-    yield from _views(function)
+    yield from _tables(setting, function)
     yield from _objects(setting, function)
     yield from _warehouse(setting, function)
     for use in function.uses_of("secret"):
@@ -73,15 +73,17 @@ def _logs(function: Function) -> Iterator[Resource]:
             yield _member(function, kind, f"{use.name}_view", topic, role, f"looks who reads {use.name}")
 
 
-def _views(function: Function) -> Iterator[Resource]:
-    kinds = {use.access for use in function.uses_of("views")}
-    if kinds:
-        table = {
-            "instance": reference("google_bigtable_instance", INSTANCE, "name"),
-            "table": reference("google_bigtable_table", VIEWS, "name"),
-        }
-        role, why = ("user", "keeps live views") if "write" in kinds else ("reader", "reads live views")
-        yield _member(function, "google_bigtable_table_iam_member", "views", table, f"roles/bigtable.{role}", why)
+def _tables(setting: Setting, function: Function) -> Iterator[Resource]:
+    for each in tables_of(setting):
+        kinds = {use.access for use in function.uses_of(each.thing)}
+        if kinds:
+            table = {
+                "instance": reference("google_bigtable_instance", label(each.instance_label), "name"),
+                "table": reference("google_bigtable_table", each.thing, "name"),
+            }
+            role, verb = ("user", "writes") if "write" in kinds else ("reader", "reads")
+            kind, why = "google_bigtable_table_iam_member", f"{verb} {each.purpose}"
+            yield _member(function, kind, each.thing, table, f"roles/bigtable.{role}", why)
 
 
 def _objects(setting: Setting, function: Function) -> Iterator[Resource]:

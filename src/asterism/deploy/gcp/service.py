@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asterism.deploy.gcp.bigtable import tables_of
 from asterism.deploy.gcp.setting import Setting
 from asterism.deploy.resource import Resource, label
 
@@ -16,7 +17,7 @@ def services(setting: Setting) -> Iterator[Resource]:
     wanted = {*ALWAYS, "storage"}
     wanted |= {"pubsub"} if graph.logs else set()
     wanted |= {"secretmanager"} if graph.secrets else set()
-    wanted |= {"bigtable", "bigtableadmin"} if graph.stores.views.startswith("bigtable:") else set()
+    wanted |= {"bigtable", "bigtableadmin"} if tables_of(setting) else set()
     wanted |= {"bigquery", "bigquerystorage"} if graph.stores.warehouse.startswith("bigquery:") else set()
     for each in sorted(wanted):
         arguments = {"service": f"{each}.googleapis.com", "disable_on_destroy": False}
