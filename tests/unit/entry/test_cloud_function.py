@@ -27,7 +27,7 @@ from asterism.ports.log import Entry
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
-FUNCTIONS = {"view": "view-occupancy,view-site", "writer": "", "http": ""}
+FUNCTIONS = {"view": "events-accesses,view-occupancy,view-site", "writer": "", "http": ""}
 MAIN = "from asterism.entry.cloud_function import handle\n"
 
 
@@ -45,7 +45,7 @@ class Deployed:
         with (root / "asterism.toml").open("a") as file:
             file.write(
                 f'\n[cloud]\nwarehouse = "duckdb:///{folder}/warehouse.duckdb"\nlake = "{folder}/lake"\n'
-                f'log = "{self.log}"\nviews = "{self.views}"\n'
+                f'log = "{self.log}"\nviews = "{self.views}"\nevents = "{self.views}-events"\n'
             )
 
     def start(self, stack: ExitStack, name: str, consumers: str) -> None:
@@ -147,7 +147,7 @@ def deployed_dedupe() -> Any:
 
 def test_a_subscription_that_only_wakes_has_consumers_read_their_own(deployed: Deployed) -> None:
     state, log = BigtableState(deployed.views), PubSubLog(deployed.log)
-    for consumer in ("view:occupancy", "view:site"):  # as deployed
+    for consumer in ("events", "view:occupancy", "view:site"):  # as deployed
         log.read("accesses", consumer, {}, 1)
     log.append("accesses", [Entry("k1", "gate", json.dumps(access(1, "gate")).encode())], deployed_dedupe())
     log.close()
