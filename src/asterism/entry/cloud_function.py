@@ -1,15 +1,16 @@
 """Events of Google Cloud, answered by the verbs of `asterism run`: the one entry point of all Cloud Run functions.
 
     Scheduler           {"source": "asterism", "verb": "pull", "name": "totesys"}, posted
-    Pub/Sub, pushed     a record of a stream for the consumers in ASTERISM_CONSUMER (`view-NAME`, `transform-NAME`), or
-                        what a bucket tells of an object: the pulls of its place
+    Pub/Sub, pushed     a record of a stream for the consumers in ASTERISM_CONSUMER (`view-NAME`, `transform-NAME`,
+                        `events-STREAM`), or what a bucket tells of an object: the pulls of its place
     CloudEvents         the same two, as Eventarc sends them: `…topic.v1.messagePublished`, `…object.v1.finalized`
     HTTP                a request for the HTTP application that `asterism run` serves: the function `http`, and no other
 
 ASTERISM_PROJECT is the platform's folder, ASTERISM_STAGE its stage, ASTERISM_SCRATCH a folder that may be written.
 
-A status below 300 acknowledges. What failed is answered with 500 and comes again, later each time, and in the end goes
-to the dead letters; what is no event of ours is answered with 400. Who may call is seen to by IAM.
+A status below 300 acknowledges. What failed is answered with 500 and comes again, later each time; what a bucket tells
+goes to the dead letters in the end, and a record waits in its own subscription. What is no event of ours is answered
+with 400. Who may call is seen to by IAM.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ HTTP = "http"
 """The function that takes requests from outside; it carries out no event."""
 WRITE = "write"
 """The verb by which the warehouse's writer takes what waits in its subscriptions."""
+READ = "read"
+"""The verb by which the clock has a function's consumers read on, whether or not a message woke them."""
 WAKES = "-wake-"
 """In the names of subscriptions that only call the function; see asterism/deploy/gcp/topic.py."""
 _LONGEST = 240.0
@@ -68,6 +71,8 @@ def perform(event: Event) -> Any:
     if "verb" in event:
         if event["verb"] == WRITE:
             return _consumed(["warehouse"])
+        if event["verb"] == READ:
+            return _consumed(_consumers())
         return site().do(event["verb"], event.get("name", ""))
     if "message" in event and "subscription" in event:
         return _pushed(event["message"], event["subscription"])
@@ -115,14 +120,19 @@ def _pushed(message: Event, subscription: str) -> Any:
         if attributes["eventType"] != "OBJECT_FINALIZE":
             return []
         return site().objects([f"gs://{attributes['bucketId']}/{attributes['objectId']}"])
-    consumers = [each for each in os.environ.get("ASTERISM_CONSUMER", "").split(",") if each]
-    if not consumers:
-        raise UsageError("the message", "is for no consumer", "Set ASTERISM_CONSUMER, to view-NAME say.")
+    consumers = _consumers()
     if WAKES in subscription:
         return _consumed(consumers)
     record = _record(message, attributes)
     for consumer in consumers:
         site().fold(consumer, [record])
+    return consumers
+
+
+def _consumers() -> list[str]:
+    consumers = [each for each in os.environ.get("ASTERISM_CONSUMER", "").split(",") if each]
+    if not consumers:
+        raise UsageError("the message", "is for no consumer", "Set ASTERISM_CONSUMER, to view-NAME say.")
     return consumers
 
 

@@ -5,8 +5,8 @@ beyond all that any reader before had. `commit` acknowledges; what was not comes
 order of its lane. Records of one key share a lane (an ordering key), and a lane brings nothing more until what it has
 brought is acknowledged.
 
-Topics and subscriptions are made by `asterism deploy`; a missing one is made here, where that is allowed. What cannot
-be delivered `DELIVERIES` times goes to the topic's `~dead`, if there is one.
+Topics and subscriptions are made by `asterism deploy`; a missing one is made here, where that is allowed. None has dead
+letters: a record that nobody can take is set aside by its reader, or holds it up, and is not lost from its order.
 """
 
 from __future__ import annotations

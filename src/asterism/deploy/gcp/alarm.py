@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asterism.deploy.gcp.setting import ALARMS, Setting, reference
-from asterism.deploy.gcp.topic import DEAD, subscription_label
+from asterism.deploy.gcp.topic import DEAD, notified, subscription_label
 from asterism.deploy.resource import Resource, label
 
 BEHIND = 300
@@ -41,7 +41,7 @@ def alarms(setting: Setting) -> Iterator[Resource]:
             name = label(subscription_label(function, reader), "behind")
             metric = f'{chosen} AND metric.type="{_OLDEST}"'
             yield _policy(setting, name, text, metric, "ALIGN_MAX", BEHIND, function.place)
-    if graph.logs:
+    if notified(graph):
         own = reference("google_pubsub_subscription", DEAD, "name")
         chosen = f'resource.type="pubsub_subscription" AND resource.labels.subscription_id="{own}"'
         metric = f'{chosen} AND metric.type="{_WAITING}"'

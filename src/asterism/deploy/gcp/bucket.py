@@ -7,6 +7,7 @@ from typing import Any
 
 from asterism.deploy.gcp.function import oidc
 from asterism.deploy.gcp.setting import REGION, Place, Setting, bucket_ref, reference, uri_of
+from asterism.deploy.gcp.topic import AGENT, ATTEMPTS, DEAD
 from asterism.deploy.graph import Function, Objects
 from asterism.deploy.resource import Resource, label
 
@@ -104,7 +105,7 @@ def notification(setting: Setting, function: Function, start: Objects) -> Iterat
     if place.prefix:
         arguments["object_name_prefix"] = place.prefix
     yield Resource("google_storage_notification", name, arguments, f"tells of objects in {start.url}", start.place)
-    yield Resource(
+    told = Resource(
         "google_pubsub_subscription",
         name,
         {
@@ -114,11 +115,19 @@ def notification(setting: Setting, function: Function, start: Objects) -> Iterat
             "expiration_policy": [{"ttl": ""}],
             "retry_policy": [{"minimum_backoff": "10s", "maximum_backoff": "600s"}],
             "dead_letter_policy": [
-                {"dead_letter_topic": reference("google_pubsub_topic", "dead_letters", "id"),
-                 "max_delivery_attempts": 100}
+                {"dead_letter_topic": reference("google_pubsub_topic", DEAD, "id"),
+                 "max_delivery_attempts": ATTEMPTS}
             ],
             "push_config": [{"push_endpoint": uri_of(function), "oidc_token": oidc(function)}],
         },
         f"objects in {start.url} start {function.name}",
         start.place,
     )  # fmt: skip
+    yield told
+    yield Resource(
+        "google_pubsub_subscription_iam_member",
+        label(name, "dead"),
+        {"subscription": told.ref("name"), "role": "roles/pubsub.subscriber", "member": AGENT},
+        "Pub/Sub may take dead letters from it",
+        start.place,
+    )

@@ -43,9 +43,15 @@ class Setting:
         return bucket.startswith(self.target.name)
 
     def clocks(self, function: Function) -> Iterator[Clock]:
-        """What is done by the clock. The warehouse's writer takes what waits in its subscriptions, many at once."""
-        if function.alone and any(isinstance(start, Records) for start in function.starts):
-            yield Clock("write", "", function.place, cron="* * * * *")
+        """What is done by the clock. The warehouse's writer takes what waits in its subscriptions, many at once.
+
+        Who is woken by each record is called now and then as well: one that stood still, and was mended, goes on.
+        """
+        if any(isinstance(start, Records) for start in function.starts):
+            if function.alone:
+                yield Clock("write", "", function.place, cron="* * * * *")
+            else:
+                yield Clock("read", function.name, function.place, cron="*/10 * * * *")
         yield from (start for start in function.starts if isinstance(start, Clock))
 
 

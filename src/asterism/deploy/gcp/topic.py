@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from asterism.deploy.gcp.function import oidc
 from asterism.deploy.gcp.setting import Setting, reference, topic_name, uri_of
-from asterism.deploy.graph import Function, Reader, Records
+from asterism.deploy.graph import Function, Graph, Objects, Reader, Records
 from asterism.deploy.resource import Resource, label
 
 DEAD = "dead_letters"
 ATTEMPTS = 100
-"""Deliveries until a message counts as dead: at the longest pause between them, most of a day."""
-LEASE = 60
+"""Deliveries until a notification counts as dead: at the longest pause between them, most of a day."""
+LEASE = 30
 """Seconds for which a message is a reader's, unless it asks for more: what the adapter reckons with."""
 LEAST, MOST = timedelta(minutes=10), timedelta(days=31)
 """For how long a topic keeps messages."""
@@ -25,16 +25,13 @@ AGENT = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub
 
 def subscription_label(function: Function, reader: Reader) -> str:
     """The label of a reader's subscription."""
-    kind, _, _ = reader.consumer.partition(":")
-    return label(function.name, reader.stream, *(["trigger"] if kind == "trigger" else []))
+    kind, _, name = reader.consumer.partition(":")
+    return label(function.name, reader.stream, *([kind, name] if kind in {"trigger", "notified"} else []))
 
 
 def topics(setting: Setting) -> Iterator[Resource]:
     """Topics keep their messages, so that a reader can begin anew."""
     graph = setting.graph
-    if not graph.logs and not any(isinstance(s, Records) for f in graph.functions for s in f.starts):
-        return
-    yield Resource("google_project", "this", {"project_id": "${var.project}"}, data=True)
     for log in graph.logs:
         kept = min(max(log.retention, LEAST), MOST)
         yield Resource(
@@ -50,17 +47,23 @@ def topics(setting: Setting) -> Iterator[Resource]:
             log.place,
             keeps=True,
         )
-    yield from dead_letters(setting)
+    if notified(graph):
+        yield from dead_letters(setting)
     for function in graph.functions:
-        for reader in function.readers:
-            yield from subscription(setting, function, reader)
+        yield from (subscription(setting, function, reader) for reader in function.readers)
         if not function.alone:
             yield from (wake(setting, function, s) for s in function.starts if isinstance(s, Records))
 
 
+def notified(graph: Graph) -> bool:
+    """Whether functions are told of objects. Only such messages die: a record of a stream waits until it is taken."""
+    return any(isinstance(start, Objects) for function in graph.functions for start in function.starts)
+
+
 def dead_letters(setting: Setting) -> Iterator[Resource]:
-    """One topic for all, and a subscription that keeps what comes."""
+    """One topic for all notifications that nobody could take, and a subscription that keeps what comes."""
     place = setting.graph.place("log")
+    yield Resource("google_project", "this", {"project_id": "${var.project}"}, data=True)
     topic = Resource(
         "google_pubsub_topic",
         DEAD,
@@ -90,8 +93,12 @@ def dead_letters(setting: Setting) -> Iterator[Resource]:
     )
 
 
-def subscription(setting: Setting, function: Function, reader: Reader) -> Iterator[Resource]:
-    """What a reader of the log reads from, many messages at once; it acknowledges after its commit."""
+def subscription(setting: Setting, function: Function, reader: Reader) -> Resource:
+    """What a reader of the log reads from, many messages at once; it acknowledges after its commit.
+
+    Without dead letters: a record that went there would be taken out of its order in silence. What cannot be taken is
+    set aside by the reader itself, or holds it up, and an alarm tells of that.
+    """
     name = subscription_label(function, reader)
     arguments: dict[str, Any] = {
         "name": f"{topic_name(setting.graph, reader.stream)}.{quote(reader.consumer, safe='')}",
@@ -101,29 +108,16 @@ def subscription(setting: Setting, function: Function, reader: Reader) -> Iterat
         "enable_message_ordering": True,
         "expiration_policy": [{"ttl": ""}],
         "retry_policy": [{"minimum_backoff": "1s", "maximum_backoff": "600s"}],
-        "dead_letter_policy": [
-            {
-                "dead_letter_topic": reference("google_pubsub_topic", DEAD, "id"),
-                "max_delivery_attempts": ATTEMPTS,
-            }
-        ],
     }
     purpose = f"records of {reader.stream} for {reader.consumer}"
-    made = Resource("google_pubsub_subscription", name, arguments, purpose, function.place, keeps=True)
-    yield made
-    yield Resource(
-        "google_pubsub_subscription_iam_member",
-        label(name, "dead"),
-        {"subscription": made.ref("name"), "role": "roles/pubsub.subscriber", "member": AGENT},
-        "Pub/Sub may take dead letters from it",
-        function.place,
-    )
+    return Resource("google_pubsub_subscription", name, arguments, purpose, function.place, keeps=True)
 
 
 def wake(setting: Setting, function: Function, start: Records) -> Resource:
     """Each message calls the function, which then reads on by itself. A call that is lost costs no record.
 
-    The warehouse's writer is called by the clock instead: it takes many records at once.
+    A clock calls it as well, every ten minutes. The warehouse's writer is called by the clock alone: it takes many
+    records at once.
     """
     return Resource(
         "google_pubsub_subscription",
