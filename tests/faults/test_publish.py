@@ -19,6 +19,7 @@ import pytest
 from conftest import Database
 from faults.scene import ASTERISM
 from faults.shop import FILES, TABLES, Shop
+from faults.soak_record import SEED, record
 from faults.test_down import Server
 
 PUBLISH = """
@@ -29,6 +30,7 @@ SUMS = (
     "(select sum(amount) from analysis.sales_per_item)"
 )
 PATIENCE = 60.0
+IN_CI = 5
 
 
 def published(folder: Path, source: Database, target: str) -> Shop:
@@ -166,16 +168,16 @@ def _has_column(target: Database, name: str) -> bool:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [IN_CI, pytest.param(50, marks=pytest.mark.soak)])
 def test_a_platform_that_is_killed_anywhere_publishes_each_refresh_once(
     make_database: Callable[[], Database], tmp_path: Path, kills: int
 ) -> None:
-    target, chance = make_database(), Random(11)
+    target, chance, begun = make_database(), Random(10 + SEED), time.monotonic()
     shop = published(tmp_path, make_database(), target.url)
     shop("pull")
     shop("publish")
     command = [str(ASTERISM), "run", "--no-http", "--json", "--project", str(shop.root)]
-    with Reader(target.url).reading(), Trade(shop.source, 6).going():
+    with Reader(target.url).reading() as reader, Trade(shop.source, 6).going() as trade:
         for _ in range(kills):
             before = _position(target)
             process = subprocess.Popen(
@@ -195,6 +197,15 @@ def test_a_platform_that_is_killed_anywhere_publishes_each_refresh_once(
     assert {each["table"]: (each["removed"], each["added"]) for each in done["tables"]} == {
         f"analysis.{name}": (0, 0) for name in ("dim_item", "fact_sale", "sales_per_item")
     }
+    if kills > IN_CI:
+        rows = sum(len(each) for each in contents(target).values())
+        record(
+            "published",
+            f"- {kills} kills, {trade.moved} transactions at the source and {_position(target)} refreshes meanwhile\n"
+            f"- {reader.looks} looks at the target: none saw less than all of a refresh\n"
+            f"- at the end {rows} rows in three tables: 0 differences, and 0 by `publish --full`\n"
+            f"- {(time.monotonic() - begun) / 60:.0f} minutes",
+        )
 
 
 def _position(target: Database) -> int:
