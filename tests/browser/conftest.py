@@ -53,12 +53,12 @@ def occupancy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def liberta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """liberta with a few days of events in its folder."""
+    """liberta with a fortnight of events in its folder."""
     house = House.of("liberta", tmp_path_factory.mktemp("browser"))
-    generate(house, "--events", "3000")
+    generate(house, "--events", "100000")
     with house.running():
         house.until(lambda: house.told("pulled"))  # the table stands
-        house.until(lambda: house.one("select count(*) from rawevents.events") >= 3000)
+        house.until(lambda: house.one("select count(*) from rawevents.events") >= 100_000)
         yield house
 
 

@@ -220,7 +220,7 @@ def test_files_that_are_dropped_appear_in_the_charts(enter, liberta: House) -> N
         page.locator(".js-plot").first.wait_for()
         visit.picture("dashboards-liberta")
         before = users.inner_text()
-        generate(liberta, "--events", "500", "--after", "3000")
+        generate(liberta, "--events", "500", "--after", "100000")
         expect(users).not_to_have_text(before)
 
 
@@ -233,8 +233,18 @@ def test_the_diagram_draws_keys_and_what_they_refer_to(enter, liberta: House) ->
         visit.picture("diagram")
         page.get_by_role("button", name="All columns").click()
         expect(page.get_by_text("install_ts_from_unix")).to_be_visible()
-        page = visit.open("/console/runs", "Runs")
-        expect(page.get_by_role("table")).to_contain_text("pull rawevents")
-        visit.picture("runs")
+
+
+def test_runs_tell_what_was_done_and_what_it_was_made_of(visit: Watched, enter, liberta: House) -> None:
+    page = visit.open("/console/runs", "Runs")
+    expect(page.get_by_role("table")).to_contain_text("take in streams.accesses")
+    expect(page.get_by_role("table")).to_contain_text("alert the quarantine")
+    with enter(liberta) as other:
+        page = other.open("/console/runs", "Runs")
+        page.locator("tr", has_text="d_session").last.locator("summary").click()
+        parts = page.locator("details[open]")
+        for part in ("read and landed", "d_session", "the whole transaction"):
+            expect(parts.get_by_text(part)).to_be_visible()
+        other.picture("runs")
         page.get_by_role("button", name="Only failures").click()
         expect(page.get_by_text("Nothing has failed.")).to_be_visible()

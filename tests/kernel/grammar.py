@@ -234,7 +234,8 @@ class Writer:
         return name
 
     def aggregate(self, scope: dict[str, str]) -> tuple[str, str]:
-        number = self.r.choice([name for name, kind in scope.items() if kind in "ifdn"])
+        numbers = [name for name, kind in scope.items() if kind in "ifdn"]
+        number = self.r.choice(numbers) if numbers else "1"  # of texts alone there are some, and they can be counted
         anything = self.r.choice(list(scope))
         forms = ("count(*)", "count({a})", "sum({n})", "min({a})", "max({a})", "avg({n})", "count(distinct {a})")
         filtered = f"sum({{n}}) filter (where {self.condition(scope)})"

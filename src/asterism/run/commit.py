@@ -14,7 +14,7 @@ from asterism.errors import EngineError, LockedError, SourceError
 from asterism.plan.scope import Delta
 from asterism.run.apply import Applied, Target, Within, apply
 from asterism.run.land import LandedTable, Landing, Manifest, ProcessedNote, processed_key
-from asterism.run.ledger import Position, RefreshNote
+from asterism.run.ledger import Part, Position, RefreshNote
 from asterism.run.refresh import Broken, Refresh, Refreshed
 from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
@@ -35,6 +35,12 @@ class Committed:
     notices: tuple[str, ...] = ()
     moment: datetime | None = None
     seconds: float = 0.0
+
+
+def parts_of(done: Committed) -> tuple[Part, ...]:
+    """A transaction as parts of a step of work."""
+    models = (Part(each.table, each.seconds, each.how, each.removed, each.added) for each in done.refreshed)
+    return (*models, Part("the whole transaction", done.seconds))
 
 
 def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Committed:

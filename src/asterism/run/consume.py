@@ -64,7 +64,7 @@ class Writer:
         except AsterismError as error:
             self._prepared = False
             error.run, seconds = uuid.uuid4().hex, perf_counter() - started
-            warehouse.note_failure(Run(error.run, "consume", SOURCE, now(), seconds, "failed", error=str(error)))
+            warehouse.note_run(Run(error.run, "consume", SOURCE, now(), seconds, "failed", error=str(error)))
             raise
         return written
 

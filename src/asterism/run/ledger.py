@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -18,8 +18,11 @@ from asterism.run.session import Session
 
 SCHEMA = "_asterism"
 
-_VERSIONS = 5
+_VERSIONS = 6
 """How many files `sql/ledger_N.sql` there are: each leads from the version before it to the next. Only ever add."""
+
+_RUN = "run_id, verb, step, started_at, seconds, status, removed, added, error, parts"
+_FAILED = "WHERE status <> 'ok' OR error <> ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,17 @@ class PublicationState:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a step of work. `how` is empty where there is nothing to say."""
+
+    part: str
+    seconds: float | None = None
+    how: str = ""
+    removed: int = 0
+    added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One step of work, for people to read."""
 
@@ -88,6 +102,7 @@ class Run:
     removed: int = 0
     added: int = 0
     error: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 def _statements(version: int) -> list[str]:
@@ -291,7 +306,7 @@ class Ledger:
     def note_run(self, run: Run) -> None:
         """Note a step of work."""
         self._session.execute(
-            "INSERT INTO _asterism.runs VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            f"INSERT INTO _asterism.runs ({_RUN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
                 run.run_id,
                 run.verb,
@@ -302,13 +317,14 @@ class Ledger:
                 run.removed,
                 run.added,
                 run.error,
+                json.dumps([astuple(each) for each in run.parts]),
             ],
         )
 
-    def runs(self, limit: int = 50) -> list[Run]:
-        """The latest steps of work, newest first."""
+    def runs(self, limit: int = 50, *, failed: bool = False) -> list[Run]:
+        """The latest steps of work, newest first; with `failed`, only those that failed or left something behind."""
         found = self._session.rows(
-            "SELECT run_id, verb, step, started_at, seconds, status, removed, added, error FROM _asterism.runs "
-            f"ORDER BY started_at DESC LIMIT {int(limit)}"
+            f"SELECT {_RUN} FROM _asterism.runs {_FAILED if failed else ''} ORDER BY started_at DESC LIMIT {int(limit)}"
         )
-        return [Run(*row) for row in found]
+        parts = (tuple(Part(*each) for each in json.loads(row[-1] or "[]")) for row in found)
+        return [replace(Run(*row[:-1]), parts=made) for row, made in zip(found, parts, strict=True)]

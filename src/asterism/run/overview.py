@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asterism.declare.table import Column
 from asterism.project.load import Project
-from asterism.run.ledger import Run, now
+from asterism.run.ledger import Part, Run, now
+from asterism.run.streams import SOURCE
 from asterism.run.warehouse import Warehouse
 
 LATELY = timedelta(minutes=1)
@@ -64,9 +66,51 @@ def flows(warehouse: Warehouse) -> list[Flow]:
 
 def runs(warehouse: Warehouse, limit: int, *, failed: bool = False) -> list[Run]:
     """The latest steps of work, the newest first; with `failed`, only those that failed or left something behind."""
-    condition = "WHERE status <> 'ok' OR error <> '' " if failed else ""
-    found = warehouse.session.rows(
-        "SELECT run_id, verb, step, started_at, seconds, status, removed, added, error FROM _asterism.runs "
-        f"{condition}ORDER BY started_at DESC LIMIT {int(limit)}"
+    found = [*warehouse.ledger.runs(limit, failed=failed), *_alerts(warehouse, limit)]
+    if not failed:
+        found += [*_taken_in(warehouse, limit), *_reports(warehouse, limit)]
+    return sorted(found, key=lambda run: run.started_at, reverse=True)[:limit]
+
+
+def _taken_in(warehouse: Warehouse, limit: int) -> list[Run]:
+    """What came by streams: many a second, so that the list of batches has to do."""
+    rows = warehouse.session.rows(
+        "SELECT seq, min(polled_at), max(committed_at), CAST(sum(removed) AS BIGINT), CAST(sum(added) AS BIGINT), "
+        "string_agg(table_name, ', ' ORDER BY table_name) FROM _asterism.batches "
+        f"WHERE source = $1 AND rows > 0 GROUP BY seq ORDER BY seq DESC LIMIT {int(limit)}",
+        [SOURCE],
     )
-    return [Run(*row) for row in found]
+    return [
+        Run("", "take in", tables, at, max((at - begun).total_seconds(), 0.0), "ok", removed, added)
+        for _, begun, at, removed, added, tables in rows
+    ]
+
+
+def _reports(warehouse: Warehouse, limit: int) -> list[Run]:
+    rows = warehouse.session.rows(
+        "SELECT report, sent_at, recipients FROM _asterism.reports WHERE sent_at IS NOT NULL "
+        f"ORDER BY sent_at DESC LIMIT {int(limit)}"
+    )
+    return [
+        Run("", "report", name, at, 0.0, "ok", parts=tuple(Part("mail", None, to) for to in json.loads(recipients)))
+        for name, at, recipients in rows
+    ]
+
+
+def _alerts(warehouse: Warehouse, limit: int) -> list[Run]:
+    """What went wrong, and that it is over; with how many were told."""
+    rows = warehouse.session.rows(
+        "SELECT subject, fact, since, over_at, told, told_over FROM _asterism.incidents "
+        f"ORDER BY since DESC LIMIT {int(limit)}"
+    )
+    found = []
+    for subject, fact, since, over_at, told, told_over in rows:
+        found.append(Run("", "alert", subject, since, 0.0, "alert", error=fact, parts=_told(told)))
+        if over_at is not None:
+            found.append(Run("", "alert over", subject, over_at, 0.0, "ok", parts=_told(told_over)))
+    return found
+
+
+def _told(digests: str | None) -> tuple[Part, ...]:
+    count = len(json.loads(digests or "[]"))
+    return (Part(f"told {count} of those who are to know"),) if count else ()

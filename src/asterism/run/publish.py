@@ -30,7 +30,7 @@ from asterism.ports.scratch import scratch
 from asterism.ports.tracer import Tracer
 from asterism.run.form import Form, Referred, plain
 from asterism.run.land import Landing, ProcessedNote, processed_key
-from asterism.run.ledger import PublicationState, RefreshNote, Run, now
+from asterism.run.ledger import Part, PublicationState, RefreshNote, Run, now
 from asterism.run.replica import Mark, OrphanError, Replica, UnfitError, Written
 from asterism.run.session import listed, quote
 from asterism.run.trace import SILENT
@@ -104,7 +104,7 @@ class Publisher:
                 done = self._step(full=full)
                 rows = [(each.added, each.removed) for each in done.tables]
                 span.note(added=sum(added for added, _ in rows), removed=sum(removed for _, removed in rows))
-            self._tell(self.replica.mark(), "")
+            self._tell(self.replica.mark(), "", self._run(done, perf_counter() - started))
         except AsterismError as error:
             error.run = uuid.uuid4().hex
             run = Run(error.run, "publish", name, now(), perf_counter() - started, "failed", error=str(error))
@@ -113,6 +113,15 @@ class Publisher:
             raise
         return replace(done, seconds=perf_counter() - started)
 
+    def _run(self, done: Published, seconds: float) -> Run | None:
+        """What was carried over, for people; None where that was nothing."""
+        if not done.tables:
+            return None
+        parts = tuple(Part(each.table, None, each.how, each.removed, each.added) for each in done.tables)
+        removed, added = sum(each.removed for each in parts), sum(each.added for each in parts)
+        name = self.publication.name
+        return Run(uuid.uuid4().hex, "publish", name, now(), seconds, "ok", removed, added, parts=parts)
+
     def _tell(self, mark: Mark | None, error: str, run: Run | None = None) -> None:
         """Note in the ledger how far the publication is, or that it failed, where that is news."""
         with self.turn():
@@ -120,8 +129,8 @@ class Publisher:
             told = warehouse.ledger.publication(name) or PublicationState(None, None, None)
             state = PublicationState(told.seq, told.committed_at, told.published_at, error, told.since or now())
             if run is not None:
-                warehouse.note_failure(run)
-            elif mark is not None:
+                warehouse.note_run(run)
+            if mark is not None:
                 state = PublicationState(mark.seq, mark.committed_at, mark.published_at)
             if state != told and (run or mark):
                 warehouse.ledger.note_publication(name, state)

@@ -14,9 +14,9 @@ from asterism.errors import AsterismError, LakeError
 from asterism.ports.parquet import Parquet
 from asterism.ports.source import Dated, Source
 from asterism.run.batch import Ahead, Apart, Landed, land
-from asterism.run.commit import Committed, commit, stand
+from asterism.run.commit import Committed, commit, parts_of, stand
 from asterism.run.land import LandedTable, Landing, Manifest
-from asterism.run.ledger import Position, Run, now
+from asterism.run.ledger import Part, Position, Run, now
 from asterism.run.refresh import Refreshed
 from asterism.run.warehouse import Progress, Warehouse, silent
 
@@ -113,7 +113,7 @@ def _failed(warehouse: Warehouse, name: str, error: AsterismError, started: floa
     warehouse.sure.discard(name)
     seconds = perf_counter() - started
     error.run = uuid.uuid4().hex
-    warehouse.note_failure(Run(error.run, "pull", name, now(), seconds, "failed", error=str(error)))
+    warehouse.note_run(Run(error.run, "pull", name, now(), seconds, "failed", error=str(error)))
 
 
 def _position(warehouse: Warehouse, name: str, source: Source) -> Position:
@@ -135,6 +135,7 @@ def _step(
         warehouse, name, source, position, reconcile=reconcile or (due and not position.loading)
     )
     reconciled_at = now() if landed.complete and (reconcile or due) else position.reconciled_at
+    read = perf_counter() - started
     following = Position(position.seq + 1, landed.cursor, not landed.complete, landed.polled_at, reconciled_at)
     if ahead and not landed.complete:
         ahead.begin(following, landed.rows)
@@ -148,9 +149,10 @@ def _step(
     warehouse.sure.add(name)
     warehouse.unsure.discard(name)
     seconds, run = perf_counter() - started, ""
-    if landed.rows or landed.deletions or done.held:
+    if landed.rows or landed.deletions or done.held or done.refreshed:
         said, run = "; ".join(f"{m}: {e}" for m, e in done.held), uuid.uuid4().hex
-        warehouse.ledger.note_run(Run(run, "pull", name, now(), seconds, "ok", done.removed, done.added, said))
+        parts = (Part("read and landed", read), *parts_of(done))
+        warehouse.ledger.note_run(Run(run, "pull", name, now(), seconds, "ok", done.removed, done.added, said, parts))
     return Pulled(
         name, landed.rows, landed.deletions, done.removed, done.added, done.refreshed, done.held,
         (*landed.notices, *done.notices), landed.complete, landed.polled_at, seconds, done.seconds, run,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import datetime
+from time import perf_counter
 
 from asterism.errors import LakeError
 from asterism.plan.compile import Compiled
-from asterism.run.commit import Committed, finish, holding, replay
+from asterism.run.commit import Committed, finish, holding, parts_of, replay
 from asterism.run.land import Landing, Manifest
-from asterism.run.ledger import Position, now
+from asterism.run.ledger import Position, Run, now
 from asterism.run.refresh import Refresh
 from asterism.run.session import quote
 from asterism.run.warehouse import Progress, Warehouse, silent
@@ -65,7 +67,7 @@ def refresh(
     `only` names models to recompute with `full`; without names, all. `moment` is where the clock stands (naive UTC);
     None: now.
     """
-    asked = moment or now()
+    asked, started = moment or now(), perf_counter()
 
     def work(held: dict[str, str]) -> Committed:
         _, begun = warehouse.ledger.begin_refresh(asked)
@@ -77,7 +79,14 @@ def refresh(
         return finish(warehouse, step, Committed())
 
     with warehouse.tracer.span("models", "models"):
-        return holding(warehouse, "models", work)
+        done = holding(warehouse, "models", work)
+    if done.refreshed:
+        said = "; ".join(f"{model}: {error}" for model, error in done.held)
+        removed, added = (sum(getattr(each, name) for each in done.refreshed) for name in ("removed", "added"))
+        seconds, parts = perf_counter() - started, parts_of(done)
+        run = Run(uuid.uuid4().hex, "refresh", "models", now(), seconds, "ok", removed, added, said, parts)
+        warehouse.ledger.note_run(run)
+    return done
 
 
 def empty(warehouse: Warehouse) -> None:

@@ -65,8 +65,8 @@ class Warehouse:
         """The table that a landed object goes into: a stream's as it is declared now, others as they were landed."""
         return self.streams.shape(landed.table).table if self.streams and landed.is_lines else landed.shape()
 
-    def note_failure(self, run: Run) -> None:
-        """Note a step that failed, where the warehouse itself can still be reached."""
+    def note_run(self, run: Run) -> None:
+        """Note a step of work, one that failed say, where the warehouse itself can be reached."""
         with suppress(AsterismError):
             self.ledger.note_run(run)
 

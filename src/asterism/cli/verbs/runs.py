@@ -28,7 +28,8 @@ def runs(
 ) -> None:
     """Show the latest steps of work, the newest first.
 
-    Pulls that found something, and whatever failed, with its error. Times are UTC.
+    Pulls that found something, what came by streams, refreshes, publishes, reports, alerts, and whatever failed, with
+    its error. Times are UTC; `--json` tells the parts of each with their seconds.
     """
     chosen = common(context, project, stage, as_json, debug)
     result = perform(chosen, "runs", work, {"limit": limit, "failed": failed})

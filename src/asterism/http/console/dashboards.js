@@ -149,15 +149,16 @@ function control(parameter, given) {
   const literal = /^(?:date |timestamp )?'([^']*)'$|^(-?\d+(?:\.\d+)?)$/i.exec(parameter.default ?? "");
   const usual = literal ? (literal[1] ?? literal[2]) : null;
   const preset = parameter.default === null ? (list ? "one, another" : "required") : parameter.default;
+  const open = /^(date|timestamp)/.test(type) && /^(1970|9999)-/.exec(usual ?? "");
   let field;
   if (type === "boolean") {
     field = h("select", {}, ["", "true", "false"].map((each) => h("option", { value: each, selected: values[0] === each }, each || `default: ${preset}`)));
   } else {
     const kind = list ? "text" : { date: "date", timestamp: "datetime-local" }[type] ?? (/int|double|float|real|decimal|numeric/.test(type) ? "number" : "text");
-    field = h("input", { type: kind, step: kind === "number" ? "any" : undefined, placeholder: preset, title: `${parameter.type}, default: ${parameter.default ?? "none"}`, value: values.length ? values.join(", ") : spelled(usual, kind) });
+    field = h("input", { type: kind, step: kind === "number" ? "any" : undefined, placeholder: preset, title: `${parameter.type}, default: ${parameter.default ?? "none"}`, value: values.length ? values.join(", ") : open ? "" : spelled(usual, kind) });
   }
   const told = usual === null && parameter.default !== null && type !== "boolean" && !/^(\(|null$)/i.test(parameter.default) && parameter.default.length < 60;
-  const label = h("label", {}, words(parameter.name), field, told ? h("small", {}, `else ${parameter.default}`) : "");
+  const label = h("label", {}, words(parameter.name), field, open ? h("small", {}, open[1] === "1970" ? "else from the first on" : "else to the last") : told ? h("small", {}, `else ${parameter.default}`) : "");
   return {
     name: parameter.name,
     required: parameter.default === null,

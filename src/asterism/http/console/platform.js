@@ -44,7 +44,7 @@ export async function show(page, context) {
     const layers = graph.layers.map((layer) => h("ul.layer", {}, layer.map((each) => {
       kinds.add(each.kind);
       const said = h("span", {});
-      const button = h(`button.node.kind-${each.kind}`, { "aria-pressed": "false", title: each.description || each.name }, h("b", {}, each.kind === "table" ? each.name.slice(each.name.indexOf(".") + 1) : each.name), said);
+      const button = h(`button.node.kind-${each.kind}`, { "aria-pressed": "false", title: each.description || each.name }, h("b", {}, breakable(each.kind === "table" ? each.name.slice(each.name.indexOf(".") + 1) : each.name)), said);
       button.prepend(h("span.unseen", {}, `${KINDS[each.kind]}: `));
       const node = { ...each, label: KINDS[each.kind], button, said, status: null };
       nodes.set(each.id, node);
@@ -71,7 +71,9 @@ export async function show(page, context) {
     if (!node) return;
     node.status = status;
     node.moving = moving;
-    node.said.replaceChildren(h(`i.dot.${state}`, { "aria-hidden": "true" }), text);
+    // What stands behind the point goes where there is no room; it is in the panel too.
+    const [first, ...more] = text.split(" · ");
+    node.said.replaceChildren(h(`i.dot.${state}`, { "aria-hidden": "true" }), h("span.first", {}, first), more.length ? h("span.more", {}, `· ${more.join(" · ")}`) : "");
   };
 
   const look = async () => {
@@ -174,6 +176,9 @@ function told(lines) {
   return h("div.card.trouble", { role: "alert" }, lines.map(([subject, fact, since, remedy]) =>
     h("div", {}, h("b", {}, subject), ` ${since ? `for ${lasting((Date.now() - moment(since)) / 1000)}` : ""}`, h("p", {}, fact), remedy ? h("p.muted", {}, remedy) : "")));
 }
+
+/** A name that may be broken behind an underscore or a point. */
+const breakable = (name) => name.split(/(?<=[_.])/).flatMap((part) => [part, h("wbr", {})]);
 
 /** A node, all that feeds it and all that it feeds. */
 function near(id, edges) {
