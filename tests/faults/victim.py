@@ -97,6 +97,9 @@ class NotedEngine:
                 self._note.phase("refreshing")
         return int(self._engine.execute(sql, parameters))
 
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        self.execute(sql, parameters)
+
 
 def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> None:
     from asterism.project.load import load

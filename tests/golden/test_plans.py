@@ -72,7 +72,7 @@ def _told(plan: Plan) -> str:
 
 def _pretty(what: str, query: sqlglot.exp.Query) -> str:
     text = ""
-    for dialect in ("duckdb", "postgres", "redshift"):
+    for dialect in ("duckdb", "postgres", "redshift", "bigquery"):
         sql = translate(query, dialect)
         text += f"\n-- {what}: {dialect}\n{sqlglot.transpile(sql, read=dialect, write=dialect, pretty=True)[0]};\n"
     return text

@@ -28,12 +28,15 @@ events = "bigtable://project/{name}/events"
 """
 
 
-def move_to_gcp(house: House, buckets: Buckets) -> None:
-    """Pub/Sub, Bigtable and Cloud Storage; the warehouse is a file."""
+def move_to_gcp(house: House, buckets: Buckets, warehouse: str = "") -> None:
+    """Pub/Sub, Bigtable and Cloud Storage; the warehouse is a file unless another is named, `bigquery://…` say."""
     name = f"{house.root.name.replace('_', '-')}-{uuid4().hex[:12]}"
     buckets.objects[name] = {}
+    section = GCP.format(name=name)
+    if warehouse:
+        section = section.replace("duckdb:///.asterism/gcp_local/warehouse.duckdb", warehouse)
     settings = house.root / "asterism.toml"
-    settings.write_text(settings.read_text() + GCP.format(name=name))
+    settings.write_text(settings.read_text() + section)
     house.stage = "gcp_local"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -14,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+from gcs_server import Buckets
+from story.clouds import move_to_gcp
 from story.house import EXAMPLES, House
 from story.tunnel import Tunnel, tunnel
 from unit.adapters.amplitude.service import ExportServer, event
@@ -79,9 +82,9 @@ def saving(amount: int, account: str = "a-1", unit: str = "WHOLE_CURRENCY") -> d
     return {"accountId": account, "savedAmount": f"{amount}::{unit}::ZAR"}
 
 
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    folder = tmp_path_factory.mktemp("story")
+@contextmanager
+def opened(folder: Path, move: Callable[[House], None] | None = None) -> Iterator[Bank]:
+    """The bank at work, on another stage where `move` says so."""
     sns, amplitude = Host(folder), ExportServer()
     sns.serves(CERTIFICATE_URL, certificate(key("sns")))
     sns.serves(SUBSCRIBE_URL, b"<ConfirmSubscriptionResponse/>")
@@ -95,15 +98,25 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
             AMPLITUDE_KEY="the-key",
             AMPLITUDE_SECRET="the-secret",
             REPORT_TO="jo@example.com, team@example.com",
+            SNS_TOPICS=TOPIC,
         )
         house.edit(
             'at="0 5 * * *"', 'at="0 0 29 2 *"'
         )  # a tick of the clock amid the tests would send mails of its own
-        house.edit("[dev]\n", f'[dev]\nmail = "{post.url}"\nsender = "jupiter@example.com"\n', "asterism.toml")
+        if move is not None:
+            move(house)
+        stage = f"[{house.stage}]\n"
+        house.edit(stage, f'{stage}mail = "{post.url}"\nsender = "jupiter@example.com"\n', "asterism.toml")
         with house.running():
             yield Bank(house, sns, way, amplitude, post)
     sns.close()
     amplitude.close()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with opened(tmp_path_factory.mktemp("story")) as made:
+        yield made
 
 
 def test_the_cases_of_the_example_hold(bank: Bank) -> None:
@@ -311,6 +324,36 @@ def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
         bank.house(*command.split())
     assert metrics["accounts_opened_in_7_days"] > 0
     assert 0 <= metrics["share_of_those_that_saved"] <= 1
+
+
+@pytest.mark.slow
+def test_at_google_the_bank_is_the_same(
+    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
+) -> None:
+    day, at = LONG_AGO.isoformat(), datetime.combine(LONG_AGO, datetime.min.time())
+    with opened(tmp_path, lambda house: move_to_gcp(house, gcs, make_dataset())) as bank:
+        house = bank.house
+        sent = notification("u-rich", "SAVING_PAYMENT_SUCCESSFUL", at, "m-rich", **saving(900_000))
+        assert [bank.push(sent).status_code for _ in range(2)] == [200, 200]
+        bank.tell("u-new", "USER_CREATED_ACCOUNT", at)
+        with house.client("ingest:flag-reviews") as person:
+            review = {"flagId": "fraud/behave/m-rich/0/0", "accuracy": "FALSE_ALARM", "reviewer": "jo"}
+            assert person.post("/streams/flag-reviews", json=review).status_code == 202
+        bank.amplitude.put(day, 10, [event("x-1", user_id="u-app", client_event_time=f"{day} 10:00:00")])
+        house("backfill", "amplitude", "--start", day)
+        # The event twice, the money and the flag that it led to, the other event, and the review.
+        house.until(lambda: sum(each["records"] for each in house.told("written")) >= 6)
+        (flag,) = bank.flags("u-rich")
+        assert (flag["flag_id"], flag["accuracy"]) == ("fraud/behave/m-rich/0/0", "FALSE_ALARM")
+        told = "select user_id, source_of_event from ops.all_user_events order by user_id"
+        assert [tuple(row.values()) for row in house.ask(told)] == [
+            ("u-app", "AMPLITUDE"),
+            ("u-new", "INTERNAL_SERVICES"),
+            ("u-rich", "INTERNAL_SERVICES"),
+        ]
+        (metrics,) = house.ask("daily_metrics", day=day)
+        assert (metrics["accounts_opened"], metrics["savers"]) == (1, 1)
+        assert house.json("verify")["differences"] == 0
 
 
 def test_without_amplitude_the_rest_goes_on(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 -- What every user did: told by our services, or by the app through Amplitude. Each event once.
 -- kind: fact
 -- key: source_of_event, event_id
+-- partition: time_transaction_occurred
+-- cluster: user_id, event_type
 select
     _id as event_id,
     "userId" as user_id,

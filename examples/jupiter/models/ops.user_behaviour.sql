@@ -1,6 +1,8 @@
 -- Money that moved: successful savings and confirmed withdrawals, in hundredths of a cent.
 -- kind: fact
 -- key: behaviour_id
+-- partition: time_transaction_occurred
+-- cluster: user_id
 select
     _id as behaviour_id,
     user_id,

@@ -1,6 +1,8 @@
 -- Users whom a fraud rule flagged, with the figures, and what people found out about it.
 -- kind: fact
 -- key: flag_id
+-- partition: created_at month
+-- cluster: user_id
 select
     flag._id as flag_id,
     flag.user_id,

@@ -10,6 +10,7 @@ from typing import Literal
 from asterism.declare.chart import Chart
 
 Kind = Literal["dimension", "fact", "mart"]
+Unit = Literal["hour", "day", "month", "year"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,22 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of a table lie, for BigQuery: who asks for a part reads, and pays for, that part alone."""
+
+    partition: str | None = None
+    """A column of days or moments, by whose units the rows lie apart."""
+    unit: Unit = "day"
+    cluster: tuple[str, ...] = ()
+    """Columns by which rows that are alike lie together, the first one first."""
+
+    def __str__(self) -> str:
+        apart = f"by {self.unit} of {self.partition}" if self.partition else ""
+        together = f"together by {', '.join(self.cluster)}" if self.cluster else ""
+        return ", ".join(part for part in (apart, together) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A table that is one SELECT. Header lines of the file give everything but `name` and `sql`."""
 
@@ -59,6 +76,8 @@ class Model:
     freshness: timedelta | None = None
     """How old its data may be; None: as the stage or the platform says."""
     checks: tuple[Check, ...] = ()
+    layout: Layout | None = None
+    """How its rows lie, where the engine lets that be said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -31,8 +32,20 @@ class Table:
 
 REDSHIFT_TEXT = {"VARCHAR": 65535, "JSON": 65534, "UUID": 36, "INTERVAL": 64}
 """Bytes of the text that stands for these types in Redshift, which has none of them that can be compared."""
+_LETTERS = re.compile(r"[^A-Za-z0-9_]")
+_SPELT = re.compile(r"_u([0-9a-f]{4,6})_")
 
 
 def flat(name: str) -> str:
     """A table's name in one part, `schema__table`, for an engine that keeps all tables of a warehouse in one place."""
-    return name.replace(".", "__")
+    return plain(name.replace(".", "__"))
+
+
+def plain(name: str) -> str:
+    """A column's name in letters, digits and _ alone, for an engine that takes no others: `$id` is `_u0024_id`."""
+    return _LETTERS.sub(lambda found: f"_u{ord(found[0]):04x}_", name)
+
+
+def spelt(name: str) -> str:
+    """What `plain` was given."""
+    return _SPELT.sub(lambda found: chr(int(found[1], 16)), name)

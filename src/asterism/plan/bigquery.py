@@ -7,12 +7,14 @@ is a DATETIME. https://cloud.google.com/bigquery/docs/reference/standard-sql/que
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlglot import exp
 
-from asterism.declare.table import flat
+from asterism.declare.model import Layout
+from asterism.declare.table import flat, plain
+from asterism.plan.parse import Refused
 
 DIALECT = "bigquery"
 _NUMERIC_SCALE, _NUMERIC_DIGITS = 9, 29
@@ -27,6 +29,21 @@ def sql(node: exp.Expr) -> str:
 def verbatim(text: str) -> exp.Expr:
     """Text that is of BigQuery's dialect already: sqlglot writes a variable's name as it stands."""
     return exp.Var(this=text)
+
+
+def layout(wanted: Layout, types: Mapping[str, str]) -> str:
+    """PARTITION BY and CLUSTER BY. Raises Refused for a column that BigQuery cannot lay rows apart by."""
+    told = ""
+    if wanted.partition is not None:
+        column, kind, unit = f"`{plain(wanted.partition)}`", types.get(wanted.partition, ""), wanted.unit.upper()
+        cut = {"DATE": "DATE", "TIMESTAMP": "DATETIME", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}.get(kind)
+        if cut is None or (cut == "DATE" and unit == "HOUR"):
+            fact = f"rows cannot lie apart by {wanted.unit} of {wanted.partition}, which is of type {kind}"
+            raise Refused(fact, "Name a column of days or moments in `-- partition:`.")
+        told += f" PARTITION BY {column if (cut, unit) == ('DATE', 'DAY') else f'{cut}_TRUNC({column}, {unit})'}"
+    if wanted.cluster:
+        told += f" CLUSTER BY {', '.join(f'`{plain(name)}`' for name in wanted.cluster)}"
+    return told
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:
@@ -48,7 +65,30 @@ def same(call: exp.Anonymous) -> exp.Expr:
     return verbatim(f"(TO_JSON_STRING({sql(one)}) = TO_JSON_STRING({sql(other)}))")
 
 
+def _series(series: exp.GenerateSeries) -> tuple[str, str]:
+    """What follows `UNNEST(` for the numbers or moments of a series, each called `_each`; and what makes its value."""
+    start, end, step = series.args["start"], series.args["end"], series.args.get("step")
+    if not isinstance(step, exp.Interval):
+        last = f"{sql(end)} - 1" if series.args.get("is_end_exclusive") else sql(end)
+        return f"GENERATE_ARRAY({sql(start)}, {last}{f', {sql(step)}' if step is not None else ''})) AS _each", "_each"
+    if step.unit is not None and step.unit.name.upper() in {"WEEK", "MONTH", "QUARTER", "YEAR"}:
+        begin, last = (f"CAST({sql(each)} AS DATE)" for each in (start, end))
+        items, value = f"GENERATE_DATE_ARRAY({begin}, {last}, {sql(step)})", "CAST(_each AS DATETIME)"
+    else:
+        begin, last = (f"TIMESTAMP(CAST({sql(each)} AS DATETIME))" for each in (start, end))
+        items, value = f"GENERATE_TIMESTAMP_ARRAY({begin}, {last}, {sql(step)})", "DATETIME(_each)"
+    return f"{items}) AS _each{f' WHERE _each < {last}' if series.args.get('is_end_exclusive') else ''}", value
+
+
 def _table(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.this, exp.GenerateSeries):
+        # An alias of UNNEST names its values, and no table: the table is one around it.
+        alias = node.args.get("alias")
+        columns = [each.name for each in alias.columns] if alias is not None else []
+        items, value = _series(node.this)
+        column = columns[0] if columns else node.this.key
+        told = f"`{alias.name}`" if alias is not None else "_series"
+        return verbatim(f"(SELECT {value} AS `{column}` FROM UNNEST({items}) AS {told}")
     if not isinstance(node, exp.Table) or not node.db:
         return node
     name = f"{node.db}.{node.name}"
@@ -56,6 +96,11 @@ def _table(node: exp.Expr) -> exp.Expr:
     if not node.alias and isinstance(node.parent, exp.From | exp.Join):
         node.set("alias", exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2], quoted=True)))
     node.set("db", None)
+    return node
+
+
+def _identifier(node: exp.Expr) -> exp.Expr:
+    node.set("this", plain(node.name))
     return node
 
 
@@ -83,15 +128,22 @@ def _except(node: exp.Expr) -> exp.Expr:
     """EXCEPT ALL: rows are told apart by their text, and the n-th of those that are alike by n."""
     if node.args.get("distinct"):
         return node
-    one, other = node.this, node.expression
-    names = ", ".join(f"`{name}`" for name in one.named_selects)
-    rows = (
-        "(SELECT *, ROW_NUMBER() OVER (PARTITION BY _row) AS _n "
-        f"FROM (SELECT {names}, TO_JSON_STRING(STRUCT({names})) AS _row FROM ({{}})))"
-    )
+    names = node.this.named_selects
+    listed = ", ".join(f"`{name}`" for name in names)
+
+    def rows(side: exp.Query) -> str:
+        pairs = zip(side.named_selects, names, strict=True)
+        same = ", ".join(f"`{its}` AS `{name}`" for its, name in pairs)
+        told = f"SELECT {same}, TO_JSON_STRING(STRUCT({same})) AS _row FROM ({sql(side)})"
+        return f"(SELECT *, ROW_NUMBER() OVER (PARTITION BY _row) AS _n FROM ({told}))"
+
+    around = {
+        each: sql(node.args[each]) if node.args.get(each) else "" for each in ("with_", "order", "limit", "offset")
+    }
     return verbatim(
-        f"SELECT {names} FROM {rows.format(sql(one))} AS _one WHERE NOT EXISTS ("
-        f"SELECT 1 FROM {rows.format(sql(other))} AS _other WHERE _other._row = _one._row AND _other._n = _one._n)"
+        f"{around.pop('with_')} SELECT {listed} FROM {rows(node.this)} AS _one WHERE NOT EXISTS ("
+        f"SELECT 1 FROM {rows(node.expression)} AS _other WHERE _other._row = _one._row AND _other._n = _one._n)"
+        f"{''.join(around.values())}".strip()
     )
 
 
@@ -132,7 +184,7 @@ def _values(node: exp.Expr) -> exp.Expr:
 def _subquery(node: exp.Expr) -> exp.Expr:
     """A subquery's columns are named inside of it: `(SELECT a …) AS q (b)` is not understood."""
     alias = node.args.get("alias")
-    if alias is None or not alias.columns:
+    if not isinstance(alias, exp.TableAlias) or not alias.columns:
         return node
     names, inner = [each.name for each in alias.columns], node.this
     while isinstance(inner, exp.SetOperation):
@@ -271,6 +323,19 @@ def _format(form: str) -> Callable[[exp.Expr], exp.Expr]:
     return lambda node: verbatim(f"FORMAT_DATETIME('{form}', CAST({sql(node.this)} AS DATETIME))")
 
 
+def _extract(node: exp.Expr) -> exp.Expr:
+    """Parts of a date under DuckDB's names, and with its numbers."""
+    template = _PARTS.get(node.this.name.upper())
+    return verbatim(template.format(sql(node.expression))) if template else node
+
+
+def _select(node: exp.Expr) -> exp.Expr:
+    """QUALIFY wants company."""
+    if node.args.get("qualify") and not any(node.args.get(each) for each in ("where", "group", "having")):
+        node.set("where", exp.Where(this=exp.true()))
+    return node
+
+
 def _unix_time(node: exp.Expr) -> exp.Expr:
     """`epoch_ms`: a time without a zone, as in DuckDB."""
     scale = node.args.get("scale")
@@ -279,6 +344,13 @@ def _unix_time(node: exp.Expr) -> exp.Expr:
     return verbatim(f"DATETIME(TIMESTAMP_MILLIS({sql(node.this)}))")
 
 
+_PARTS = {
+    "ISODOW": "(MOD(EXTRACT(DAYOFWEEK FROM {0}) + 5, 7) + 1)",
+    "DOW": "(EXTRACT(DAYOFWEEK FROM {0}) - 1)",
+    "DOY": "EXTRACT(DAYOFYEAR FROM {0})",
+    "WEEK": "EXTRACT(ISOWEEK FROM {0})",
+    "EPOCH": "UNIX_SECONDS(TIMESTAMP({0}))",
+}
 _FUNCTIONS = {
     "dayname": "FORMAT_DATETIME('%A', CAST({0} AS DATETIME))",
     "monthname": "FORMAT_DATETIME('%B', CAST({0} AS DATETIME))",
@@ -296,6 +368,7 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
 
 
 RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+    exp.Identifier: _identifier,
     exp.Table: _table,
     exp.Column: _column,
     exp.Delete: _delete,
@@ -316,6 +389,8 @@ RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Monthname: _format("%B"),
     exp.UnixToTime: _unix_time,
     exp.Anonymous: _anonymous,
+    exp.Extract: _extract,
+    exp.Select: _select,
     exp.In: _in,
     exp.JSONKeys: lambda node: verbatim(f"JSON_KEYS({sql(node.this)}, 1)"),
     exp.First: lambda node: verbatim(f"ANY_VALUE({sql(node.this)})"),

@@ -175,6 +175,11 @@ def _check_columns(model: Model, names: list[str]) -> None:
                 f"the key column {name!r} is not among the columns {', '.join(names)}",
                 "Correct `-- key:` or select it.",
             )
+    if model.layout is not None:
+        for name in (*filter(None, [model.layout.partition]), *model.layout.cluster):
+            if name not in names:
+                fact = f"the column {name!r} of `-- partition:` or `-- cluster:` is not among the columns"
+                raise Refused(f"{fact} {', '.join(names)}", "Correct the header, or select it.")
     if model.history:
         for name in (record_column(model), *(column.name for column in HISTORY_COLUMNS)):
             if name in names:

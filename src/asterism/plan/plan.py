@@ -16,7 +16,7 @@ from asterism.plan import clock
 from asterism.plan.present import is_distinct, present
 from asterism.plan.restrict import Scope, restrict
 from asterism.plan.scope import Changes, Delta, scope
-from asterism.plan.translate import translate
+from asterism.plan.translate import identifier, translate
 
 
 def record_column(model: Model) -> str:
@@ -101,8 +101,9 @@ class Plan:
         text = self._text((kind, dialect, *names), moment, lambda: make(blank), dialect)
         if text is not None:
             for name in names:
-                text = text.replace(f'"{blank[name].before}"', _identifier(changes[name].before))
-                text = text.replace(f'"{blank[name].after}"', _identifier(changes[name].after))
+                old, new = blank[name], changes[name]
+                for one, other in ((old.before, new.before), (old.after, new.after)):
+                    text = text.replace(identifier(one, dialect), identifier(other, dialect))
         return text
 
     def present_sql(self, changes: Changes, moment: datetime, dialect: str) -> str | None:
@@ -120,7 +121,7 @@ class Plan:
         """`restricted` as text of an engine's dialect."""
         kind = ("restricted", dialect, *map(str, within.nullable))
         text = self._text(kind, moment, lambda: self.restricted(Scope("within this", within.nullable), moment), dialect)
-        return (text or "").replace('"within this"', _identifier(within.table))
+        return (text or "").replace(identifier("within this", dialect), identifier(within.table, dialect))
 
     def _text(
         self, kind: tuple[str, ...], moment: datetime, make: Callable[[], exp.Query | None], dialect: str
@@ -141,7 +142,3 @@ class Plan:
     @cached_property
     def _ticks(self) -> dict[str, datetime | None]:
         return {}
-
-
-def _identifier(name: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
 
+from asterism.declare.model import Layout
 from asterism.declare.table import flat
 from asterism.plan import bigquery, redshift
 
@@ -26,6 +27,13 @@ def identifier(name: str, dialect: str) -> str:
     if dialect == bigquery.DIALECT:
         return f"`{flat(name)}`"
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def layout(wanted: Layout | None, types: Mapping[str, str], dialect: str) -> str:
+    """What follows CREATE TABLE, for an engine that lets it be said how rows lie; `types` are DuckDB's, by column."""
+    if wanted is None or dialect != bigquery.DIALECT:
+        return ""
+    return bigquery.layout(wanted, types)
 
 
 @lru_cache(maxsize=2048)

@@ -23,12 +23,23 @@ class Engine(Protocol):
     enforces_keys: bool
     """Whether tables are given primary and foreign keys. False where they would cost more than they give."""
 
+    makes_tables_apart: bool
+    """Whether tables are made, changed and dropped outside of its transactions: undone with them, but seen at once, and
+    best made before the rows."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """Commit on a clean exit, roll everything back (DDL and temporary tables too) on an exception. Not nested."""
         ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; answer the number of rows it touched, or -1 where the engine does not say."""
+        ...
+
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement before any that follows it, and at the latest with the commit: its error may come then.
+
+        For what nobody waits for: where each call takes its time, several go together.
+        """
         ...
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

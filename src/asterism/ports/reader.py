@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from asterism.declare.table import Column
 from asterism.ports.arrow import ArrowStream
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How a question would be answered: the engine's own words, and the bytes it would read, where they are billed."""
+
+    plan: str
+    bytes: int | None = None
 
 
 class Reader(Protocol):
@@ -34,6 +43,10 @@ class Reader(Protocol):
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """Run one SELECT; see `Engine.fetch`."""
+        ...
+
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
+        """How one SELECT would be answered, without running it."""
         ...
 
     def interrupt(self) -> None:

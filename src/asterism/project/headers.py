@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from asterism.declare.duration import duration
-from asterism.declare.model import Check, Kind, Model, Parameter, Query, Reference
+from asterism.declare.model import Check, Kind, Layout, Model, Parameter, Query, Reference, Unit
 from asterism.errors import Problem
 from asterism.project.charts import chart
 from asterism.project.nearest import nearest, suggestion
@@ -24,6 +24,10 @@ MODEL_HEADERS: Mapping[str, str] = {
     "fact refers to it.",
     "freshness": "How old its data may be, `30m` say: the objective whose missing is alerted. Else the stage's, or the "
     "platform's.",
+    "partition": "For BigQuery: the column of days or moments by which the rows lie apart, and the unit: `hour`, `day` "
+    "(the default), `month` or `year`, as in `sold_at month`. Who asks for a part reads that part alone. Other engines "
+    "ignore it. A change takes effect when the table is made anew: `asterism rebuild`.",
+    "cluster": "For BigQuery: up to four columns by which rows that are alike lie together. Others ignore it.",
     "check": "What every row must meet, one line each check: a condition in SQL over the model's columns, "
     "`unique(column, …)`, or `column -> table`. A row that fails it holds the model at its last good state; "
     "with `or warn` at the end it is only told.",
@@ -34,6 +38,8 @@ QUERY_HEADERS: Mapping[str, str] = {
     "Without one, the query is no part of the dashboards.",
 }
 
+_CLUSTERED = 4
+"""Columns that BigQuery lays rows together by, at most."""
 _COMMENT = re.compile(r"\s*--\s?(.*)$")
 _HEADER = re.compile(r"\s*([A-Za-z][A-Za-z_-]*)\s*:(?!:)\s*(.*)$")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -130,6 +136,7 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
     references = _references(header)
     freshness = _freshness(header)
     checks = _checks(header)
+    layout = _layout(header)
     if header.problems or not kind:
         return None, header.problems
     made = Model(
@@ -145,6 +152,7 @@ def model(path: Path, text: str) -> tuple[Model | None, list[Problem]]:
         references=references,
         freshness=freshness,
         checks=checks,
+        layout=layout,
     )
     return made, []
 
@@ -203,6 +211,24 @@ def _freshness(header: Header) -> timedelta | None:
     except ValueError as error:
         header.report(found[0], f"freshness: {error}", "Write `-- freshness: 30m`, say.")
         return None
+
+
+def _layout(header: Header) -> Layout | None:
+    partition, cluster = header.one("partition"), header.one("cluster")
+    if not (partition or cluster):
+        return None
+    column, unit = None, "day"
+    units: tuple[Unit, ...] = get_args(Unit)
+    if partition:
+        column, *said = partition[1].split() or [""]
+        unit = said[0] if said else unit
+        if not column or len(said) > 1 or unit not in units:
+            remedy = f"Write `-- partition: column`, or a unit behind it: {', '.join(units)}."
+            header.report(partition[0], f"partition: {partition[1]!r} is not a column and a unit", remedy)
+    columns = _names(header, cluster, "cluster") if cluster else ()
+    if cluster and len(columns) > _CLUSTERED:
+        header.report(cluster[0], "cluster names more than four columns", "Keep those that are asked for most.")
+    return Layout(column, next((each for each in units if each == unit), "day"), columns)
 
 
 def _references(header: Header) -> tuple[Reference, ...]:

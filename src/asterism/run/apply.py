@@ -87,10 +87,10 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
         return Applied(_replace_versions(session, target, before, minus, plus, nullable, moment), removed, added)
     if removed:
         same = same_key(target.key, "t", "m", nullable)
-        session.execute(f"DELETE FROM {quote(target.name)} AS t USING {quote(minus)} AS m WHERE {same}")
+        session.later(f"DELETE FROM {quote(target.name)} AS t USING {quote(minus)} AS m WHERE {same}")
     if added:
         names = listed(target.columns)
-        session.execute(f"INSERT INTO {quote(target.name)} ({names}) SELECT {names} FROM {quote(plus)}")
+        session.later(f"INSERT INTO {quote(target.name)} ({names}) SELECT {names} FROM {quote(plus)}")
     return Applied(Delta(minus, plus), removed, added)
 
 
@@ -218,5 +218,5 @@ def _replace_versions(
         raise ModelError(
             target.name, "two versions have one surrogate key", "Report this: two different keys have one md5."
         )
-    session.execute(f"INSERT INTO {stored} ({names}) SELECT {names} FROM {quote(after)}")
+    session.later(f"INSERT INTO {stored} ({names}) SELECT {names} FROM {quote(after)}")
     return Delta(closed, after)

@@ -256,16 +256,30 @@ def table(reader: Reader, book: Book, question: str, values: Mapping[str, str]) 
 
     `question` is a query's name or SQL. Raises UsageError and EngineError.
     """
-    named = book.queries.get(question)
-    if named is None and re.fullmatch(r"\w+", question):
-        raise UsageError(question, "is not a query of this platform", suggestion(question, book.queries))
-    asked = statement(named or question, values, book.tables, reader.dialect)
+    asked = statement(_named(book, question), values, book.tables, reader.dialect)
     columns = distinct(reader.shape(asked.text, asked.values))
     rows = [row for part in reader.rows(asked.text, asked.values) for row in part]
     names = [column.name for column in columns]
     numeric = [place for place in range(len(names)) if _is_numeric([row[place] for row in rows])]
     told = [{name: as_json(value) for name, value in zip(names, row, strict=True)} for row in rows]
     return {"columns": names, "rows": told, "numeric": numeric}
+
+
+def explain(reader: Reader, book: Book, question: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """How a question would be answered, as JSON values: `plan` in the engine's words, and `bytes` where it tells them.
+
+    Raises UsageError and EngineError.
+    """
+    asked = statement(_named(book, question), values, book.tables, reader.dialect)
+    found = reader.explain(asked.text, asked.values)
+    return {"sql": asked.text, "plan": found.plan, "bytes": found.bytes}
+
+
+def _named(book: Book, question: str) -> Query | str:
+    named = book.queries.get(question)
+    if named is None and re.fullmatch(r"\w+", question):
+        raise UsageError(question, "is not a query of this platform", suggestion(question, book.queries))
+    return named or question
 
 
 class RefusedError(Exception):

@@ -89,10 +89,12 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     totals: set[str] = set()
     removed = added = 0
     landing = Landing(warehouse.lake, warehouse.parquet)
-    for landed in manifest.tables:
-        shape = warehouse.shape(landed)
-        if _prepare(warehouse, manifest.source, shape):
-            totals.add(shape.name)
+    shapes = [warehouse.shape(landed) for landed in manifest.tables]
+    totals |= {shape.name for shape in shapes if _prepare(warehouse, manifest.source, shape)}
+    stood: set[str] = set()
+    if manifest.moment is not None and warehouse.engine.makes_tables_apart:
+        stood = _refresh(warehouse, manifest.moment, changes, totals, held).stand()
+    for landed, shape in zip(manifest.tables, shapes, strict=True):
         if landed.is_lines and warehouse.streams is not None:
             with warehouse.tracer.span("apply", shape.name) as span:
                 applied = warehouse.streams.take_in(warehouse.session, warehouse.lake, landed)
@@ -123,7 +125,10 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         totals |= {name for name in warehouse.raw_tables() if name.startswith(f"{manifest.source}.")}
     done = Committed(removed=removed, added=added)
     if manifest.moment is not None:
-        done = _refresh(warehouse, manifest.moment, changes, totals, held, done)
+        work = _refresh(warehouse, manifest.moment, changes, totals, held)
+        work.stood |= stood
+        work.run()
+        done = finish(warehouse, work, done)
     warehouse.ledger.move(manifest.source, position)
     return done
 
@@ -134,13 +139,10 @@ def _refresh(
     changes: dict[str, Delta],
     totals: set[str],
     held: dict[str, str],
-    done: Committed,
-) -> Committed:
+) -> Refresh:
     compiled = warehouse.compiled(warehouse.raw_tables().values())
     session, ledger, tracer = warehouse.session, warehouse.ledger, warehouse.tracer
-    work = Refresh(session, ledger, compiled, moment, changes, totals, held, tracer=tracer)
-    work.run()
-    return finish(warehouse, work, done)
+    return Refresh(session, ledger, compiled, moment, changes, totals, held, tracer=tracer)
 
 
 def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
@@ -260,6 +262,8 @@ def _may_hold(session: Session, landing: Landing, landed: LandedTable, shape: Ta
 def _apply(warehouse: Warehouse, landing: Landing, landed: LandedTable, moment: datetime) -> Applied:
     """Rows and deletions of one table, as a change set."""
     session, shape = warehouse.session, landed.shape()
+    if landed.object is None and landed.deleted is None:
+        return Applied(None)
     stored = warehouse.raw_tables()[shape.name]
     given = set(shape.column_names)
     if landed.object is None:

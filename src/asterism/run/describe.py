@@ -48,6 +48,8 @@ class Described:
     history: bool = False
     maintenance: str = ""
     """How a model is kept current, and why so."""
+    layout: str = ""
+    """How its rows lie, on an engine that lets that be said."""
     state: str = ""
     """Of a model: `current`, `held`, `waiting`, `wrong` or `new`."""
     error: str = ""
@@ -119,6 +121,7 @@ class _Describer:
             model.key,
             history=model.history is not None,
             maintenance=plan.maintenance if plan is not None else "",
+            layout=str(model.layout or ""),
             state=state,
             error=error,
             refreshed_at=noted.refreshed_at if noted is not None else None,

@@ -138,7 +138,7 @@ class Ledger:
             for number in range(version + 1, _VERSIONS + 1):
                 for statement in _statements(number):
                     self._session.execute(statement)
-                self._session.execute("INSERT INTO _asterism.version VALUES ($1, $2)", [number, now()])
+                self._session.later("INSERT INTO _asterism.version VALUES ($1, $2)", [number, now()])
 
     def position(self, source: str) -> Position | None:
         """How far `source` has been read; None before the first contact."""
@@ -152,8 +152,8 @@ class Ledger:
 
     def move(self, source: str, position: Position) -> None:
         """Note how far a source has been read."""
-        self._session.execute("DELETE FROM _asterism.cursors WHERE source = $1", [source])
-        self._session.execute(
+        self._session.later("DELETE FROM _asterism.cursors WHERE source = $1", [source])
+        self._session.later(
             "INSERT INTO _asterism.cursors VALUES ($1, $2, $3, $4, $5, CAST($6 AS TIMESTAMP))",
             [
                 source,
@@ -167,7 +167,7 @@ class Ledger:
 
     def batch(self, source: str, seq: int, values: Sequence[Any]) -> None:
         """Note one table of a batch: table, object, rows, deletions, removed, added, polled_at."""
-        self._session.execute(
+        self._session.later(
             "INSERT INTO _asterism.batches VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [source, seq, *values, now()],
         )
@@ -179,8 +179,8 @@ class Ledger:
 
     def note_table(self, source: str, name: str, key: Sequence[str]) -> None:
         """Note a source table that was created."""
-        self._session.execute("DELETE FROM _asterism.tables WHERE table_name = $1", [name])
-        self._session.execute("INSERT INTO _asterism.tables VALUES ($1, $2, $3)", [name, source, json.dumps(list(key))])
+        self._session.later("DELETE FROM _asterism.tables WHERE table_name = $1", [name])
+        self._session.later("INSERT INTO _asterism.tables VALUES ($1, $2, $3)", [name, source, json.dumps(list(key))])
 
     def begin_refresh(self, not_before: datetime) -> tuple[int, datetime]:
         """The number and moment of the next refresh. Moments only ever grow; valid_from is one."""
@@ -192,7 +192,7 @@ class Ledger:
         """Note a refresh that is about to commit."""
         noted = RefreshNote(seq, moment, now())
         values = [seq, moment, noted.committed_at]
-        self._session.execute("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", values)
+        self._session.later("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", values)
         return noted
 
     def refreshes(self, since: int, limit: int) -> tuple[RefreshNote, ...]:
@@ -227,7 +227,7 @@ class Ledger:
             return
         names = list(states)
         listed = ", ".join(f"${place}" for place in range(1, len(names) + 1))
-        self._session.execute(f"DELETE FROM _asterism.models WHERE model IN ({listed})", names)
+        self._session.later(f"DELETE FROM _asterism.models WHERE model IN ({listed})", names)
         types = ("TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMP", "TIMESTAMP", "TIMESTAMP")
         rows: list[str] = []
         values: list[Any] = []
@@ -243,7 +243,7 @@ class Ledger:
                 state.ticked_at,
             ]
             rows.append(f"({', '.join(f'CAST(${start + n} AS {kind})' for n, kind in enumerate(types, 1))})")
-        self._session.execute(f"INSERT INTO _asterism.models VALUES {', '.join(rows)}", values)
+        self._session.later(f"INSERT INTO _asterism.models VALUES {', '.join(rows)}", values)
 
     def warnings(self) -> tuple[Warned, ...]:
         """The checks that some row fails, by model."""
@@ -256,21 +256,21 @@ class Ledger:
         """Note that a check fails."""
         self.forget_warning(warned.model, warned.check)
         values = [warned.model, warned.check, warned.error, warned.since]
-        self._session.execute("INSERT INTO _asterism.warnings VALUES ($1, $2, $3, $4)", values)
+        self._session.later("INSERT INTO _asterism.warnings VALUES ($1, $2, $3, $4)", values)
 
     def forget_warning(self, model: str, check: str) -> None:
         """Note that a check passes, or is no longer made."""
-        self._session.execute("DELETE FROM _asterism.warnings WHERE model = $1 AND condition = $2", [model, check])
+        self._session.later("DELETE FROM _asterism.warnings WHERE model = $1 AND condition = $2", [model, check])
 
     def forget_model(self, name: str) -> None:
         """Remove a stored table from the ledger."""
         for table in ("models", "warnings"):
-            self._session.execute(f"DELETE FROM _asterism.{table} WHERE model = $1", [name])
+            self._session.later(f"DELETE FROM _asterism.{table} WHERE model = $1", [name])
 
     def clear(self) -> None:
         """Forget all but the ledger's own version, the runs, for people to read, and what reports were sent."""
         for table in ("cursors", "batches", "tables", "refreshes", "models", "warnings"):
-            self._session.execute(f"DELETE FROM _asterism.{table}")
+            self._session.later(f"DELETE FROM _asterism.{table}")
 
     def reported(self, report: str) -> datetime | None:
         """The latest tick of a report that is done with; None where it has never been looked at."""
@@ -281,7 +281,7 @@ class Ledger:
     def note_report(self, report: str, tick: datetime, recipients: Sequence[str] | None) -> None:
         """Note that a report is done with up to a tick: sent to these, or, with None, first looked at then."""
         sent_at = None if recipients is None else now()
-        self._session.execute(
+        self._session.later(
             "INSERT INTO _asterism.reports VALUES ($1, $2, CAST($3 AS TIMESTAMP), $4)",
             [report, tick, sent_at, json.dumps(recipients or [])],
         )
@@ -296,8 +296,8 @@ class Ledger:
 
     def note_publication(self, name: str, state: PublicationState) -> None:
         """Note what was heard of a publication."""
-        self._session.execute("DELETE FROM _asterism.publications WHERE publication = $1", [name])
-        self._session.execute(
+        self._session.later("DELETE FROM _asterism.publications WHERE publication = $1", [name])
+        self._session.later(
             "INSERT INTO _asterism.publications VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS TIMESTAMP), "
             "CAST($4 AS TIMESTAMP), $5, CAST($6 AS TIMESTAMP))",
             [name, state.seq, state.committed_at, state.published_at, state.error, state.since],
@@ -305,7 +305,7 @@ class Ledger:
 
     def note_run(self, run: Run) -> None:
         """Note a step of work."""
-        self._session.execute(
+        self._session.later(
             f"INSERT INTO _asterism.runs ({_RUN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
                 run.run_id,

@@ -65,12 +65,38 @@ class Refresh:
     """Tables that were held and are current again."""
     afresh: set[str] = field(default_factory=set)
     """Tables all of whose rows are to be checked, not only those of their change sets."""
+    stood: set[str] = field(default_factory=set)
+    """Tables that were made for this refresh, and are still empty."""
     tracer: Tracer = SILENT
 
     @cached_property
     def tables(self) -> Tables:
         """The stored tables."""
         return Tables(self.session, self.compiled.plans)
+
+    def stand(self) -> set[str]:
+        """Make the tables of models that have none yet, for engines that make tables apart; answer their names."""
+        behind: dict[str, str] = {}
+        states: Mapping[str, ModelState] | None = None
+        for plan in self.compiled.plans:
+            name = plan.table.name
+            stuck = self._stuck(plan, behind)
+            if stuck is not None:
+                behind[name] = stuck
+                continue
+            if self.session.columns(name):
+                continue
+            states = self.ledger.models() if states is None else states
+            if name in states:
+                behind[name] = f"waits for {name}"
+                continue
+            try:
+                query = plan.full_sql(self.moment, self._dialect)
+                self.tables.create(plan, self.tables.shape(query, plan.table.column_names))
+            except (EngineError, ModelError) as error:
+                self._blame(plan, error)
+            self.stood.add(name)
+        return self.stood
 
     def run(self, only: Iterable[str] = (), *, full: bool = False, again: bool = False) -> None:
         """Refresh what its inputs, its own text or the clock call for; `again`: held models too. Raises Broken."""
@@ -211,6 +237,8 @@ class Refresh:
     def _whole(self, plan: Plan, tick: datetime) -> tuple[int, int, str]:
         """Compute the whole table, and change what differs."""
         query, name = plan.full_sql(tick, self._dialect), plan.table.name
+        if name in self.stood:
+            return self._first(plan, query)
         present = self.session.columns(name)
         wanted = self.tables.shape(query, plan.table.column_names)
         own = own_columns(plan, present)
@@ -223,17 +251,22 @@ class Refresh:
                 self.tables.reshape(plan, own, wanted)
         if not present:
             self.tables.create(plan, wanted)
-            self.totals.add(name)
-            added = self.tables.fill(plan, query, self.moment)
-            if added:
-                empty = self.session.keep(f"SELECT * FROM {quote(name)} LIMIT 0")
-                self.changes[name] = Delta(empty, name)
-            return 0, added, "built"
+            return self._first(plan, query)
         target = self.tables.target(plan)
         applied = apply(self.session, target, None, self.tables.computed(plan, query, target), self.moment)
         if applied.delta is not None:
             self.changes[name] = applied.delta
         return applied.removed, applied.added, "full"
+
+    def _first(self, plan: Plan, query: str) -> tuple[int, int, str]:
+        """Fill an empty table."""
+        name = plan.table.name
+        self.totals.add(name)
+        added = self.tables.fill(plan, query, self.moment)
+        if added:
+            empty = self.session.keep(f"SELECT * FROM {quote(name)} LIMIT 0")
+            self.changes[name] = Delta(empty, name)
+        return 0, added, "built"
 
     def _enforce(self) -> None:
         """Add the foreign keys that are missing, and check now what the engine would at commit, to know whose it is."""

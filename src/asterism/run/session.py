@@ -38,6 +38,10 @@ class Session:
         """Run a statement; see `Engine.execute`."""
         return self.engine.execute(translate(statement, self.engine.dialect), parameters)
 
+    def later(self, statement: str | exp.Expr, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement whose result nobody waits for; see `Engine.later`."""
+        self.engine.later(translate(statement, self.engine.dialect), parameters)
+
     def rows(self, statement: str | exp.Expr, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a SELECT whose result is small; see `Engine.rows`."""
         return self.engine.rows(translate(statement, self.engine.dialect), parameters)
@@ -57,7 +61,7 @@ class Session:
         """
         name = self.name()
         text = str(statement) if native else translate(statement, self.engine.dialect)
-        self.engine.execute(f"CREATE TEMPORARY TABLE {self.native(name)} AS {text}")
+        self.engine.later(f"CREATE TEMPORARY TABLE {self.native(name)} AS {text}")
         self._temporary.append(name)
         self.analyze(name)
         return name

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from asterism.declare.model import Model
 from asterism.declare.table import Column
+from asterism.errors import ModelError
 from asterism.plan.compile import HISTORY_COLUMNS
+from asterism.plan.parse import Refused
 from asterism.plan.plan import Plan, record_column
-from asterism.plan.translate import translate
+from asterism.plan.translate import layout, translate
 from asterism.run.apply import Target, duplicate
 from asterism.run.session import Session, listed, quote
 
@@ -73,7 +75,14 @@ class Tables:
             columns = [record, *columns, *(f"{each.name} {each.type}" for each in HISTORY_COLUMNS)]
         if schema := plan.table.name.rpartition(".")[0]:
             self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
-        self.session.execute(f"CREATE TABLE {quote(plan.table.name)} ({', '.join(columns)})")
+        dialect = self.session.engine.dialect
+        created = translate(f"CREATE TABLE {quote(plan.table.name)} ({', '.join(columns)})", dialect)
+        try:
+            said = plan.model.layout if plan.model is not None else None
+            lie = layout(said, {column.name: column.type for column in wanted}, dialect)
+        except Refused as refused:
+            raise ModelError(plan.table.name, refused.fact, refused.remedy) from refused
+        self.session.engine.execute(created + lie)
         self.session.reshaped(plan.table.name)
         self.made.add(plan.table.name)
         if self.session.engine.enforces_keys:

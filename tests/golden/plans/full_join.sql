@@ -35,3 +35,13 @@ SELECT
 FROM "shop"."orders" AS "o"
 FULL JOIN "shop"."refunds" AS "r"
   ON "r"."order_id" = "o"."id";
+
+-- all of it: bigquery
+/* A FULL JOIN is rebuilt. */
+/* key: id */
+SELECT
+  COALESCE(`o`.`id`, `r`.`order_id`) AS `id`,
+  `r`.`amount` AS `amount`
+FROM `shop__orders` AS `o`
+FULL JOIN `shop__refunds` AS `r`
+  ON `r`.`order_id` = `o`.`id`;

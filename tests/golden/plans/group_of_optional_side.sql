@@ -61,6 +61,23 @@ GROUP BY
 HAVING
   COUNT(*) > 1;
 
+-- all of it: bigquery
+/* A group by the optional side: gaining a match takes a row out of the group of the unmatched. */
+/* key: country */
+SELECT
+  `c`.`country` AS `country`,
+  SUM(`o`.`amount`) AS `amount`,
+  COUNT(*) AS `orders`
+FROM `shop__orders` AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`
+WHERE
+  `o`.`state` <> 'void'
+GROUP BY
+  `c`.`country`
+HAVING
+  COUNT(*) > 1;
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -196,6 +213,51 @@ FROM (
     ON FALSE
 ) AS "_scope";
 
+-- the keys that a change of shop.customers can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`country` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c`
+  UNION ALL
+  SELECT
+    `c`.`country` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c__m`
+  LEFT JOIN (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM `before`
+      UNION ALL
+      SELECT
+        *
+      FROM `after`
+    ) AS `_e`
+    WHERE
+      FALSE
+  ) AS `c`
+    ON FALSE
+) AS `_scope`;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -259,6 +321,27 @@ FROM (
     "o"."state" <> 'void'
 ) AS "_scope";
 
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`country` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `o`
+  LEFT JOIN `shop__customers` AS `c`
+    ON `c`.`id` = `o`.`customer`
+  WHERE
+    `o`.`state` <> 'void'
+) AS `_scope`;
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* A group by the optional side: gaining a match takes a row out of the group of the unmatched. */
 /* key: country */
@@ -320,5 +403,26 @@ WHERE
   "o"."state" <> 'void'
 GROUP BY
   "c"."country"
+HAVING
+  COUNT(*) > 1;
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+/* A group by the optional side: gaining a match takes a row out of the group of the unmatched. */
+/* key: country */
+SELECT
+  `c`.`country` AS `country`,
+  SUM(`o`.`amount`) AS `amount`,
+  COUNT(*) AS `orders`
+FROM `shop__orders` AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`
+JOIN `scope` AS `_s`
+  ON (
+    TO_JSON_STRING(`c`.`country`) = TO_JSON_STRING(`_s`.`s0`)
+  )
+WHERE
+  `o`.`state` <> 'void'
+GROUP BY
+  `c`.`country`
 HAVING
   COUNT(*) > 1;

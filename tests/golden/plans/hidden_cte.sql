@@ -31,6 +31,14 @@ FROM "shop"."orders" AS "orders"
 GROUP BY
   "orders"."customer";
 
+-- all of it: bigquery
+SELECT
+  `orders`.`customer` AS `customer`,
+  SUM(`orders`.`amount`) AS `spent`
+FROM `shop__orders` AS `orders`
+GROUP BY
+  `orders`.`customer`;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -82,6 +90,23 @@ FROM (
   ) AS "orders"
 ) AS "_scope";
 
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `orders`.`customer` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `orders`
+) AS `_scope`;
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 SELECT
   "orders"."customer" AS "customer",
@@ -131,6 +156,22 @@ FROM (
 GROUP BY
   "orders"."customer";
 
+-- the rows of those keys (the first of them may be NULL): bigquery
+SELECT
+  `orders`.`customer` AS `customer`,
+  SUM(`orders`.`amount`) AS `spent`
+FROM (
+  SELECT
+    `orders`.*
+  FROM `shop__orders` AS `orders`
+  JOIN `scope` AS `_s`
+    ON (
+      TO_JSON_STRING(`orders`.`customer`) = TO_JSON_STRING(`_s`.`s0`)
+    )
+) AS `orders`
+GROUP BY
+  `orders`.`customer`;
+
 -- hidden_cte (key id): incremental, by id
 
 -- all of it: duckdb
@@ -159,6 +200,15 @@ SELECT
 FROM "shop"."customers" AS "c"
 LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
   ON "t"."customer" = "c"."id";
+
+-- all of it: bigquery
+SELECT
+  `c`.`id` AS `id`,
+  `c`.`name` AS `name`,
+  COALESCE(`t`.`spent`, 0) AS `spent`
+FROM `shop__customers` AS `c`
+LEFT JOIN `_asterism__hidden_cte__t_1` AS `t`
+  ON `t`.`customer` = `c`.`id`;
 
 -- the keys that a change of _asterism.hidden_cte__t_1 can touch: duckdb
 SELECT DISTINCT
@@ -217,6 +267,25 @@ FROM (
     ON "t"."customer" = "c"."id"
 ) AS "_scope";
 
+-- the keys that a change of _asterism.hidden_cte__t_1 can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`id` AS `s0`
+  FROM `shop__customers` AS `c`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `t`
+    ON `t`.`customer` = `c`.`id`
+) AS `_scope`;
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -267,6 +336,23 @@ FROM (
     FROM "after"
   ) AS "c"
 ) AS "_scope";
+
+-- the keys that a change of shop.customers can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`id` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c`
+) AS `_scope`;
 
 -- the rows of those keys (the first of them may be NULL): duckdb
 SELECT
@@ -319,3 +405,20 @@ FROM (
 ) AS "c"
 LEFT JOIN "_asterism"."hidden_cte__t_1" AS "t"
   ON "t"."customer" = "c"."id";
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+SELECT
+  `c`.`id` AS `id`,
+  `c`.`name` AS `name`,
+  COALESCE(`t`.`spent`, 0) AS `spent`
+FROM (
+  SELECT
+    `c`.*
+  FROM `shop__customers` AS `c`
+  JOIN `scope` AS `_s`
+    ON (
+      TO_JSON_STRING(`c`.`id`) = TO_JSON_STRING(`_s`.`s0`)
+    )
+) AS `c`
+LEFT JOIN `_asterism__hidden_cte__t_1` AS `t`
+  ON `t`.`customer` = `c`.`id`;

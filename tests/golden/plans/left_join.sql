@@ -39,6 +39,17 @@ FROM "shop"."orders" AS "o"
 LEFT JOIN "shop"."customers" AS "c"
   ON "c"."id" = "o"."customer";
 
+-- all of it: bigquery
+/* A dimension with an optional side. */
+/* key: id */
+SELECT
+  `o`.`id` AS `id`,
+  `o`.`amount` AS `amount`,
+  `c`.`name` AS `name`
+FROM `shop__orders` AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`;
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -96,6 +107,25 @@ FROM (
     ON "c"."id" = "o"."customer"
 ) AS "_scope";
 
+-- the keys that a change of shop.customers can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `o`.`id` AS `s0`
+  FROM `shop__orders` AS `o`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c`
+    ON `c`.`id` = `o`.`customer`
+) AS `_scope`;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -146,6 +176,23 @@ FROM (
     FROM "after"
   ) AS "o"
 ) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `o`.`id` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `o`
+) AS `_scope`;
 
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* A dimension with an optional side. */
@@ -204,3 +251,22 @@ FROM (
 ) AS "o"
 LEFT JOIN "shop"."customers" AS "c"
   ON "c"."id" = "o"."customer";
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+/* A dimension with an optional side. */
+/* key: id */
+SELECT
+  `o`.`id` AS `id`,
+  `o`.`amount` AS `amount`,
+  `c`.`name` AS `name`
+FROM (
+  SELECT
+    `o`.*
+  FROM `shop__orders` AS `o`
+  JOIN `scope` AS `_s`
+    ON (
+      TO_JSON_STRING(`o`.`id`) = TO_JSON_STRING(`_s`.`s0`)
+    )
+) AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`;

@@ -83,6 +83,116 @@ SELECT
   TRY_CAST("orders"."state" AS INTEGER) AS "state"
 FROM "shop"."orders" AS "orders";
 
+-- all of it: bigquery
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    (
+      (
+        CAST(CONCAT(
+          '0x',
+          SUBSTR(
+            TO_HEX(
+              MD5(
+                CONCAT(
+                  COALESCE(
+                    CONCAT(
+                      CAST(LENGTH(
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`id` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ) AS STRING),
+                      ':',
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`id` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ),
+                    '-'
+                  ),
+                  COALESCE(
+                    CONCAT(
+                      CAST(LENGTH(
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`placed` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ) AS STRING),
+                      ':',
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`placed` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ),
+                    '-'
+                  )
+                )
+              )
+            ),
+            1,
+            1
+          )
+        ) AS INT64) & 7
+      ) << 60
+    ) | CAST(CONCAT(
+      '0x',
+      SUBSTR(
+        TO_HEX(
+          MD5(
+            CONCAT(
+              COALESCE(
+                CONCAT(
+                  CAST(LENGTH(
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`id` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ) AS STRING),
+                  ':',
+                  REGEXP_REPLACE(
+                    CAST(`orders`.`id` AS STRING),
+                    '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                    '\\1\\2'
+                  )
+                ),
+                '-'
+              ),
+              COALESCE(
+                CONCAT(
+                  CAST(LENGTH(
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`placed` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ) AS STRING),
+                  ':',
+                  REGEXP_REPLACE(
+                    CAST(`orders`.`placed` AS STRING),
+                    '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                    '\\1\\2'
+                  )
+                ),
+                '-'
+              )
+            )
+          )
+        ),
+        2,
+        15
+      )
+    ) AS INT64)
+  ) AS `record`,
+  SAFE_CAST(`orders`.`state` AS INT64) AS `state`
+FROM `shop__orders` AS `orders`;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -183,6 +293,125 @@ FROM (
     FROM "after"
   ) AS "orders"
 ) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    (
+      (
+        (
+          CAST(CONCAT(
+            '0x',
+            SUBSTR(
+              TO_HEX(
+                MD5(
+                  CONCAT(
+                    COALESCE(
+                      CONCAT(
+                        CAST(LENGTH(
+                          REGEXP_REPLACE(
+                            CAST(`orders`.`id` AS STRING),
+                            '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                            '\\1\\2'
+                          )
+                        ) AS STRING),
+                        ':',
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`id` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ),
+                      '-'
+                    ),
+                    COALESCE(
+                      CONCAT(
+                        CAST(LENGTH(
+                          REGEXP_REPLACE(
+                            CAST(`orders`.`placed` AS STRING),
+                            '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                            '\\1\\2'
+                          )
+                        ) AS STRING),
+                        ':',
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`placed` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ),
+                      '-'
+                    )
+                  )
+                )
+              ),
+              1,
+              1
+            )
+          ) AS INT64) & 7
+        ) << 60
+      ) | CAST(CONCAT(
+        '0x',
+        SUBSTR(
+          TO_HEX(
+            MD5(
+              CONCAT(
+                COALESCE(
+                  CONCAT(
+                    CAST(LENGTH(
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`id` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ) AS STRING),
+                    ':',
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`id` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ),
+                  '-'
+                ),
+                COALESCE(
+                  CONCAT(
+                    CAST(LENGTH(
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`placed` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ) AS STRING),
+                    ':',
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`placed` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ),
+                  '-'
+                )
+              )
+            )
+          ),
+          2,
+          15
+        )
+      ) AS INT64)
+    ) AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `orders`
+) AS `_scope`;
 
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* A surrogate key is the same on every engine. */
@@ -372,3 +601,225 @@ FROM (
       END = CASE WHEN "_s"."s0" IS NULL THEN 1 ELSE 0 END
     )
 ) AS "orders";
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+/* A surrogate key is the same on every engine. */
+/* key: record */
+SELECT
+  (
+    (
+      (
+        CAST(CONCAT(
+          '0x',
+          SUBSTR(
+            TO_HEX(
+              MD5(
+                CONCAT(
+                  COALESCE(
+                    CONCAT(
+                      CAST(LENGTH(
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`id` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ) AS STRING),
+                      ':',
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`id` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ),
+                    '-'
+                  ),
+                  COALESCE(
+                    CONCAT(
+                      CAST(LENGTH(
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`placed` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ) AS STRING),
+                      ':',
+                      REGEXP_REPLACE(
+                        CAST(`orders`.`placed` AS STRING),
+                        '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                        '\\1\\2'
+                      )
+                    ),
+                    '-'
+                  )
+                )
+              )
+            ),
+            1,
+            1
+          )
+        ) AS INT64) & 7
+      ) << 60
+    ) | CAST(CONCAT(
+      '0x',
+      SUBSTR(
+        TO_HEX(
+          MD5(
+            CONCAT(
+              COALESCE(
+                CONCAT(
+                  CAST(LENGTH(
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`id` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ) AS STRING),
+                  ':',
+                  REGEXP_REPLACE(
+                    CAST(`orders`.`id` AS STRING),
+                    '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                    '\\1\\2'
+                  )
+                ),
+                '-'
+              ),
+              COALESCE(
+                CONCAT(
+                  CAST(LENGTH(
+                    REGEXP_REPLACE(
+                      CAST(`orders`.`placed` AS STRING),
+                      '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                      '\\1\\2'
+                    )
+                  ) AS STRING),
+                  ':',
+                  REGEXP_REPLACE(
+                    CAST(`orders`.`placed` AS STRING),
+                    '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                    '\\1\\2'
+                  )
+                ),
+                '-'
+              )
+            )
+          )
+        ),
+        2,
+        15
+      )
+    ) AS INT64)
+  ) AS `record`,
+  SAFE_CAST(`orders`.`state` AS INT64) AS `state`
+FROM (
+  SELECT
+    `orders`.*
+  FROM `shop__orders` AS `orders`
+  JOIN `scope` AS `_s`
+    ON (
+      TO_JSON_STRING(
+        (
+          (
+            (
+              CAST(CONCAT(
+                '0x',
+                SUBSTR(
+                  TO_HEX(
+                    MD5(
+                      CONCAT(
+                        COALESCE(
+                          CONCAT(
+                            CAST(LENGTH(
+                              REGEXP_REPLACE(
+                                CAST(`orders`.`id` AS STRING),
+                                '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                                '\\1\\2'
+                              )
+                            ) AS STRING),
+                            ':',
+                            REGEXP_REPLACE(
+                              CAST(`orders`.`id` AS STRING),
+                              '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                              '\\1\\2'
+                            )
+                          ),
+                          '-'
+                        ),
+                        COALESCE(
+                          CONCAT(
+                            CAST(LENGTH(
+                              REGEXP_REPLACE(
+                                CAST(`orders`.`placed` AS STRING),
+                                '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                                '\\1\\2'
+                              )
+                            ) AS STRING),
+                            ':',
+                            REGEXP_REPLACE(
+                              CAST(`orders`.`placed` AS STRING),
+                              '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                              '\\1\\2'
+                            )
+                          ),
+                          '-'
+                        )
+                      )
+                    )
+                  ),
+                  1,
+                  1
+                )
+              ) AS INT64) & 7
+            ) << 60
+          ) | CAST(CONCAT(
+            '0x',
+            SUBSTR(
+              TO_HEX(
+                MD5(
+                  CONCAT(
+                    COALESCE(
+                      CONCAT(
+                        CAST(LENGTH(
+                          REGEXP_REPLACE(
+                            CAST(`orders`.`id` AS STRING),
+                            '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                            '\\1\\2'
+                          )
+                        ) AS STRING),
+                        ':',
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`id` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ),
+                      '-'
+                    ),
+                    COALESCE(
+                      CONCAT(
+                        CAST(LENGTH(
+                          REGEXP_REPLACE(
+                            CAST(`orders`.`placed` AS STRING),
+                            '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                            '\\1\\2'
+                          )
+                        ) AS STRING),
+                        ':',
+                        REGEXP_REPLACE(
+                          CAST(`orders`.`placed` AS STRING),
+                          '^(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d*?)0+(\\+00)?$',
+                          '\\1\\2'
+                        )
+                      ),
+                      '-'
+                    )
+                  )
+                )
+              ),
+              2,
+              15
+            )
+          ) AS INT64)
+        )
+      ) = TO_JSON_STRING(`_s`.`s0`)
+    )
+) AS `orders`;

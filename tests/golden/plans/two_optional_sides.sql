@@ -56,6 +56,22 @@ GROUP BY
   "c"."name",
   "r"."amount";
 
+-- all of it: bigquery
+/* Two optional sides in the key. */
+/* key: name, refund */
+SELECT
+  `c`.`name` AS `name`,
+  `r`.`amount` AS `refund`,
+  COUNT(*) AS `n`
+FROM `shop__orders` AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`
+LEFT JOIN `shop__refunds` AS `r`
+  ON `r`.`order_id` = `o`.`id`
+GROUP BY
+  `c`.`name`,
+  `r`.`amount`;
+
 -- the keys that a change of shop.customers can touch: duckdb
 SELECT DISTINCT
   *
@@ -221,6 +237,61 @@ FROM (
     ON "r"."order_id" = "o"."id"
 ) AS "_scope";
 
+-- the keys that a change of shop.customers can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`name` AS `s0`,
+    `r`.`amount` AS `s1`
+  FROM `shop__orders` AS `o`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c`
+    ON `c`.`id` = `o`.`customer`
+  LEFT JOIN `shop__refunds` AS `r`
+    ON `r`.`order_id` = `o`.`id`
+  UNION ALL
+  SELECT
+    `c`.`name` AS `s0`,
+    `r`.`amount` AS `s1`
+  FROM `shop__orders` AS `o`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `c__m`
+    ON `c__m`.`id` = `o`.`customer`
+  LEFT JOIN (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM `before`
+      UNION ALL
+      SELECT
+        *
+      FROM `after`
+    ) AS `_e`
+    WHERE
+      FALSE
+  ) AS `c`
+    ON FALSE
+  LEFT JOIN `shop__refunds` AS `r`
+    ON `r`.`order_id` = `o`.`id`
+) AS `_scope`;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -286,6 +357,28 @@ FROM (
   LEFT JOIN "shop"."refunds" AS "r"
     ON "r"."order_id" = "o"."id"
 ) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`name` AS `s0`,
+    `r`.`amount` AS `s1`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `o`
+  LEFT JOIN `shop__customers` AS `c`
+    ON `c`.`id` = `o`.`customer`
+  LEFT JOIN `shop__refunds` AS `r`
+    ON `r`.`order_id` = `o`.`id`
+) AS `_scope`;
 
 -- the keys that a change of shop.refunds can touch: duckdb
 SELECT DISTINCT
@@ -452,6 +545,61 @@ FROM (
     ON FALSE
 ) AS "_scope";
 
+-- the keys that a change of shop.refunds can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `c`.`name` AS `s0`,
+    `r`.`amount` AS `s1`
+  FROM `shop__orders` AS `o`
+  LEFT JOIN `shop__customers` AS `c`
+    ON `c`.`id` = `o`.`customer`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `r`
+    ON `r`.`order_id` = `o`.`id`
+  UNION ALL
+  SELECT
+    `c`.`name` AS `s0`,
+    `r`.`amount` AS `s1`
+  FROM `shop__orders` AS `o`
+  LEFT JOIN `shop__customers` AS `c`
+    ON `c`.`id` = `o`.`customer`
+  JOIN (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `r__m`
+    ON `r__m`.`order_id` = `o`.`id`
+  LEFT JOIN (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM `before`
+      UNION ALL
+      SELECT
+        *
+      FROM `after`
+    ) AS `_e`
+    WHERE
+      FALSE
+  ) AS `r`
+    ON FALSE
+) AS `_scope`;
+
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* Two optional sides in the key. */
 /* key: name, refund */
@@ -521,3 +669,26 @@ JOIN "scope" AS "_s"
 GROUP BY
   "c"."name",
   "r"."amount";
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+/* Two optional sides in the key. */
+/* key: name, refund */
+SELECT
+  `c`.`name` AS `name`,
+  `r`.`amount` AS `refund`,
+  COUNT(*) AS `n`
+FROM `shop__orders` AS `o`
+LEFT JOIN `shop__customers` AS `c`
+  ON `c`.`id` = `o`.`customer`
+LEFT JOIN `shop__refunds` AS `r`
+  ON `r`.`order_id` = `o`.`id`
+JOIN `scope` AS `_s`
+  ON (
+    TO_JSON_STRING(`c`.`name`) = TO_JSON_STRING(`_s`.`s0`)
+  )
+  AND (
+    `r`.`amount`
+  ) = `_s`.`s1`
+GROUP BY
+  `c`.`name`,
+  `r`.`amount`;

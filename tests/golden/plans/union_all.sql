@@ -78,6 +78,33 @@ FROM (
 WHERE
   NOT "days"."day" IS NULL;
 
+-- all of it: bigquery
+SELECT DISTINCT
+  `days`.`day` AS `day`,
+  FORMAT_DATETIME('%A', CAST(`days`.`day` AS DATETIME)) AS `name`,
+  (
+    MOD(EXTRACT(DAYOFWEEK FROM `days`.`day`) + 5, 7) + 1
+  ) AS `number`
+FROM (
+  SELECT
+    CAST(`orders`.`placed` AS DATE) AS `day`
+  FROM `shop__orders` AS `orders`
+  UNION ALL
+  SELECT
+    CAST(`g`.`d` AS DATE) AS `d`
+  FROM (
+    SELECT
+      DATETIME(_each) AS `d`
+    FROM UNNEST(GENERATE_TIMESTAMP_ARRAY(
+      TIMESTAMP(CAST(TIMESTAMP_TRUNC(CAST('2024-02-29' AS DATE), MONTH) AS DATETIME)),
+      TIMESTAMP(CAST(CAST('2024-02-29' AS DATE) AS DATETIME)),
+      INTERVAL '1' DAY
+    )) AS _each
+  ) AS `g`
+) AS `days`
+WHERE
+  NOT `days`.`day` IS NULL;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -146,6 +173,29 @@ FROM (
   WHERE
     NOT "days"."day" IS NULL
 ) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `days`.`day` AS `s0`
+  FROM (
+    SELECT
+      CAST(`orders`.`placed` AS DATE) AS `day`
+    FROM (
+      SELECT
+        *
+      FROM `before`
+      UNION ALL
+      SELECT
+        *
+      FROM `after`
+    ) AS `orders`
+  ) AS `days`
+  WHERE
+    NOT `days`.`day` IS NULL
+) AS `_scope`;
 
 -- the rows of those keys (the first of them may be NULL): duckdb
 SELECT DISTINCT
@@ -279,3 +329,50 @@ FROM (
 ) AS "days"
 WHERE
   NOT "days"."day" IS NULL;
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+SELECT DISTINCT
+  `days`.`day` AS `day`,
+  FORMAT_DATETIME('%A', CAST(`days`.`day` AS DATETIME)) AS `name`,
+  (
+    MOD(EXTRACT(DAYOFWEEK FROM `days`.`day`) + 5, 7) + 1
+  ) AS `number`
+FROM (
+  SELECT
+    CAST(`orders`.`placed` AS DATE) AS `day`
+  FROM (
+    SELECT
+      `orders`.*
+    FROM `shop__orders` AS `orders`
+    JOIN `scope` AS `_s`
+      ON (
+        TO_JSON_STRING((
+          CAST(`orders`.`placed` AS DATE)
+        )) = TO_JSON_STRING(`_s`.`s0`)
+      )
+  ) AS `orders`
+  UNION ALL
+  SELECT
+    CAST(`g`.`d` AS DATE) AS `d`
+  FROM (
+    SELECT
+      `g`.*
+    FROM (
+      SELECT
+        DATETIME(_each) AS `d`
+      FROM UNNEST(GENERATE_TIMESTAMP_ARRAY(
+        TIMESTAMP(CAST(TIMESTAMP_TRUNC(CAST('2024-02-29' AS DATE), MONTH) AS DATETIME)),
+        TIMESTAMP(CAST(CAST('2024-02-29' AS DATE) AS DATETIME)),
+        INTERVAL '1' DAY
+      )) AS _each
+    ) AS `g`
+    JOIN `scope` AS `_s`
+      ON (
+        TO_JSON_STRING((
+          CAST(`g`.`d` AS DATE)
+        )) = TO_JSON_STRING(`_s`.`s0`)
+      )
+  ) AS `g`
+) AS `days`
+WHERE
+  NOT `days`.`day` IS NULL;

@@ -72,6 +72,26 @@ FROM (
 WHERE
   "_q"."_q4" = 1;
 
+-- all of it: bigquery
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  `orders`.`id` AS `id`,
+  `orders`.`customer` AS `customer`,
+  `orders`.`placed` AS `placed`,
+  ROW_NUMBER() OVER (
+    PARTITION BY `orders`.`customer`
+    ORDER BY `orders`.`placed` DESC, `orders`.`id` IS NULL, `orders`.`id`
+  ) AS `place`
+FROM `shop__orders` AS `orders`
+WHERE
+  TRUE
+QUALIFY
+  ROW_NUMBER() OVER (
+    PARTITION BY `orders`.`customer`
+    ORDER BY `orders`.`placed` DESC, `orders`.`id` IS NULL, `orders`.`id`
+  ) = 1;
+
 -- the keys that a change of shop.orders can touch: duckdb
 SELECT DISTINCT
   *
@@ -122,6 +142,23 @@ FROM (
     FROM "after"
   ) AS "orders"
 ) AS "_scope";
+
+-- the keys that a change of shop.orders can touch: bigquery
+SELECT DISTINCT
+  *
+FROM (
+  SELECT
+    `orders`.`customer` AS `s0`
+  FROM (
+    SELECT
+      *
+    FROM `before`
+    UNION ALL
+    SELECT
+      *
+    FROM `after`
+  ) AS `orders`
+) AS `_scope`;
 
 -- the rows of those keys (the first of them may be NULL): duckdb
 /* The latest order of each customer; ties are broken by the key. */
@@ -211,3 +248,31 @@ FROM (
 ) AS "_q"
 WHERE
   "_q"."_q4" = 1;
+
+-- the rows of those keys (the first of them may be NULL): bigquery
+/* The latest order of each customer; ties are broken by the key. */
+/* key: id */
+SELECT
+  `orders`.`id` AS `id`,
+  `orders`.`customer` AS `customer`,
+  `orders`.`placed` AS `placed`,
+  ROW_NUMBER() OVER (
+    PARTITION BY `orders`.`customer`
+    ORDER BY `orders`.`placed` DESC, `orders`.`id` IS NULL, `orders`.`id`
+  ) AS `place`
+FROM (
+  SELECT
+    `orders`.*
+  FROM `shop__orders` AS `orders`
+  JOIN `scope` AS `_s`
+    ON (
+      TO_JSON_STRING(`orders`.`customer`) = TO_JSON_STRING(`_s`.`s0`)
+    )
+) AS `orders`
+WHERE
+  TRUE
+QUALIFY
+  ROW_NUMBER() OVER (
+    PARTITION BY `orders`.`customer`
+    ORDER BY `orders`.`placed` DESC, `orders`.`id` IS NULL, `orders`.`id`
+  ) = 1;

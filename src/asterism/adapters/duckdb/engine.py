@@ -27,6 +27,7 @@ class DuckDBEngine:
 
     dialect = "duckdb"
     enforces_keys = False
+    makes_tables_apart = False
 
     def __init__(self, path: Path | None = None, *, memory_limit: str | None = None) -> None:
         self._name = str(path) if path else "the warehouse in memory"
@@ -96,6 +97,10 @@ class DuckDBEngine:
             row = result.fetchone()
             return int(row[0]) if row else -1
         return -1
+
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """See `Engine.later`."""
+        self.execute(sql, parameters)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Engine.rows`."""

@@ -13,6 +13,7 @@ from asterism.adapters.duckdb.once import OnceStream
 from asterism.declare.table import Column
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.reader import Explained
 
 _PART = 1000
 """Rows handed over at once."""
@@ -59,6 +60,11 @@ class DuckDBReader:
             return relation.__arrow_c_stream__()
 
         return OnceStream(lambda: self._run(None, (), take, sql))
+
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
+        """See `Reader.explain`."""
+        found = self._run(f"EXPLAIN {sql}", parameters, self._cursor.fetchall)
+        return Explained("\n".join(str(row[-1]).rstrip() for row in found))
 
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""

@@ -42,6 +42,7 @@ class PostgresEngine:
 
     dialect = "postgres"
     enforces_keys = True
+    makes_tables_apart = False
 
     def __init__(self, url: str, *, reading: bool = False) -> None:
         """`reading`: it cannot write, and waits for no transaction of another."""
@@ -114,6 +115,10 @@ class PostgresEngine:
             except AdbcError as error:
                 raise self._failed(error, sql) from error
             return int(cursor.rowcount)
+
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """See `Engine.later`."""
+        self.execute(sql, parameters)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Engine.rows`."""

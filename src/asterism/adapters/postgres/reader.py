@@ -11,6 +11,7 @@ import duckdb
 
 from asterism.declare.table import Column
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.reader import Explained
 
 _PART = 1000
 """Rows handed over at once."""
@@ -75,6 +76,10 @@ class PostgresReader:
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Reader.fetch`."""
         return self._session.fetch(sql, parameters)
+
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
+        """See `Reader.explain`."""
+        return Explained("\n".join(str(row[0]) for part in self.rows(f"EXPLAIN {sql}", parameters) for row in part))
 
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""

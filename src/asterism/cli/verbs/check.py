@@ -49,7 +49,11 @@ def check(
     if chosen.json:
         show.as_json(result)
         return
-    show.table(["model", "kind", "maintained"], [[m["model"], m["kind"], m["maintained"]] for m in result["models"]])
+    laid = any(model["layout"] for model in result["models"])
+    show.table(
+        ["model", "kind", "maintained", *(["rows lie"] if laid else [])],
+        [[m["model"], m["kind"], m["maintained"], *([m["layout"]] if laid else [])] for m in result["models"]],
+    )
     if result["views"]:
         rows = [[v["view"], v["stream"], v["key"] or "", v["needs"]] for v in result["views"]]
         show.table(["view", "stream", "key", "needs"], rows)
@@ -73,7 +77,12 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     for error in failures.values():
         raise error
     models = [
-        {"model": model.name, "kind": model.kind, "maintained": checked.maintenance.get(model.name, "")}
+        {
+            "model": model.name,
+            "kind": model.kind,
+            "maintained": checked.maintenance.get(model.name, ""),
+            "layout": str(model.layout or ""),
+        }
         for model in project.models.values()
     ]
     views = [

@@ -51,6 +51,7 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         "is": found["description"],
         "key": ", ".join(found["key"]) + history,
         "kept": found["maintenance"],
+        "rows lie": f"{found['layout']} (on BigQuery)" if found["layout"] else "",
         "state": state,
         "refreshed": (found["refreshed_at"] or "").replace("T", " "),
         "rows": "" if found["rows"] is None else f"{found['rows']:,}",

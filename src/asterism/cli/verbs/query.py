@@ -29,6 +29,9 @@ def query(
     on: Annotated[
         str, typer.Option("--on", metavar="warehouse|lake", help="`lake`: ask the tables of its catalogue, in place.")
     ] = "warehouse",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="How it would be answered, and what that would read; not the answer.")
+    ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
     project: ProjectOption = None,
     stage: StageOption = None,
@@ -42,6 +45,7 @@ def query(
     - `asterism query top_sales_staff`
     - `asterism query units_sold --param month=2024-11-01 --csv`
     - `asterism query --on lake "select count(*) from raw_users where hour = '2026/03/01/12'"`
+    - `asterism query units_sold --explain`: the engine's plan; on BigQuery, how many bytes it would read
     - `asterism query "select count(*) from fact_payment where is_current" --json`
 
     Nothing can be written. In JSON, decimals and integers beyond 2^53 are texts.
@@ -50,7 +54,10 @@ def query(
     values = dict(_pair(text) for text in param or ())
     if on not in {"warehouse", "lake"}:
         raise UsageError(f"--on {on}", "is nowhere to ask", "Write --on warehouse or --on lake.")
-    arguments = {"question": question, "values": values}
+    arguments = {"question": question, "values": values, "explain": explain}
+    if explain:
+        _explained(chosen, on, arguments)
+        return
     result = perform(chosen, "query", work, arguments) if on == "warehouse" else _of_the_lake(chosen, question, values)
     columns, rows = result["columns"], result["rows"]
     if chosen.json:
@@ -64,9 +71,21 @@ def query(
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
     """Answer `question` with the texts `values` for its parameters."""
-    from asterism.run.ask import Book, table
+    from asterism.run.ask import Book, explain, table
 
+    if arguments.get("explain"):
+        return explain(desk.warehouse.engine.reader(), Book(desk.project), arguments["question"], arguments["values"])
     return table(desk.warehouse.engine.reader(), Book(desk.project), arguments["question"], arguments["values"])
+
+
+def _explained(chosen: Common, on: str, arguments: Mapping[str, Any]) -> None:
+    if on != "warehouse":
+        raise UsageError("--explain", "is of the warehouse alone", "Leave out --on lake.")
+    result = perform(chosen, "query", work, arguments)
+    if chosen.json:
+        show.as_json(result)
+    else:
+        typer.echo(result["plan"])
 
 
 def _of_the_lake(chosen: Common, question: str, values: Mapping[str, str]) -> dict[str, Any]:

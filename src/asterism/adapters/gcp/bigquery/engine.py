@@ -13,7 +13,7 @@ from asterism.adapters.gcp.bigquery.reader import BigQueryReader, arrow_of
 from asterism.adapters.gcp.bigquery.service import Service
 from asterism.adapters.gcp.bigquery.session import Session
 from asterism.adapters.gcp.bigquery.types import column_of, declared, decoders
-from asterism.declare.table import Column, flat
+from asterism.declare.table import Column, flat, plain, spelt
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
 
@@ -35,6 +35,7 @@ class BigQueryEngine:
 
     dialect = "bigquery"
     enforces_keys = False
+    makes_tables_apart = True
 
     def __init__(self, uri: str) -> None:
         """`bigquery://project/dataset`. Raises UsageError, and EngineError where there is no such dataset."""
@@ -61,6 +62,14 @@ class BigQueryEngine:
         """See `Engine.execute`."""
         return int(self._run(sql, parameters).get("numDmlAffectedRows", -1))
 
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """See `Engine.later`."""
+        if _HEAD.match(sql) is None and self._session.inside:
+            self._open()
+            self._session.later(sql, parameters)
+        else:
+            self._run(sql, parameters)
+
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Engine.rows`."""
         return self.ask(sql, parameters)[1]
@@ -75,7 +84,7 @@ class BigQueryEngine:
             for part in self._service.pages(answer, _PAGE)
             for row in part
         ]
-        return tuple(field["name"] for field in fields), found
+        return tuple(spelt(field["name"]) for field in fields), found
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Engine.fetch`. Decimals beyond NUMERIC are text."""
@@ -90,7 +99,7 @@ class BigQueryEngine:
             name = flat(table)
             if not temporary and self._service.table(name) is None:
                 self.execute(f"CREATE TABLE `{name}` ({', '.join(map(_spelled, columns))})")
-            names = ", ".join(f"`{column.name}`" for column in columns)
+            names = ", ".join(f"`{plain(column.name)}`" for column in columns)
             self._take_in(f"INSERT INTO `{name}` ({names}) ", incoming)
             return incoming.rows
 
@@ -98,9 +107,8 @@ class BigQueryEngine:
         """See `Engine.columns`."""
         self._open()
         if self._session.has(table):
-            found = self._run(f"SELECT * FROM `{table}` LIMIT 0", ()).get("schema", {})
-        else:
-            found = (self._service.table(flat(table)) or {}).get("schema", {})
+            return tuple(map(column_of, self._session.shape(table)))
+        found = (self._service.table(flat(table)) or {}).get("schema", {})
         return tuple(map(column_of, found.get("fields", [])))
 
     def scrub(self) -> None:
@@ -138,18 +146,20 @@ class BigQueryEngine:
             return {}  # a schema is the beginning of a name: there is nothing to make
         verb, name = head["verb"].upper(), head["name"]
         if head["brief"] or self._session.has(name):
-            return self._session.brief(verb, name, sql, parameters)
-        return self._session.change(verb, name, sql)
+            self._session.brief(verb, name, sql, parameters)
+        else:
+            self._session.change(verb, name, sql)
+        return {}
 
     def _take_in(self, begin: str, incoming: Incoming) -> None:
         text = incoming.inline()
         if text is not None:
-            self._run(begin + incoming.values(None), [text])
+            self.later(begin + incoming.values(None), [text])
             return
         name = f"_load_{uuid4().hex}"
         self._service.upload(name, incoming.file, incoming.fields)
         self._session.renew()  # a transaction sees what stood when it began
-        self._run(begin + incoming.values(name), ())
+        self.later(begin + incoming.values(name))
         if self._session.inside:
             self._carriers.append(name)
         else:
@@ -165,4 +175,4 @@ class BigQueryEngine:
 
 
 def _spelled(column: Column) -> str:
-    return f"`{column.name}` {declared(column.type)}"
+    return f"`{plain(column.name)}` {declared(column.type)}"

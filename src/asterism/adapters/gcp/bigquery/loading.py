@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from asterism.adapters.gcp.bigquery.types import kind_of
-from asterism.declare.table import Column
+from asterism.declare.table import Column, plain
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
 
@@ -51,7 +51,7 @@ class Incoming:
         """A SELECT of the columns in their types: from a table, or from the list that `@p1` holds."""
         texts = [f"c{n}" if source else f"JSON_VALUE(r, '$[{n}]')" for n in range(len(self.columns))]
         pairs = zip(texts, self.columns, strict=True)
-        listing = ", ".join(f"{_value(text, column.type)} AS `{column.name}`" for text, column in pairs)
+        listing = ", ".join(f"{_value(text, column.type)} AS `{plain(column.name)}`" for text, column in pairs)
         return f"SELECT {listing} FROM {f'`{source}`' if source else 'UNNEST(JSON_EXTRACT_ARRAY(@p1)) AS r'}"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import duckdb
+
 from asterism.adapters.gcp.bigquery.reading import arrow
 from asterism.adapters.gcp.bigquery.service import Service
 from asterism.adapters.gcp.bigquery.types import column_of, decoders
-from asterism.declare.table import Column
+from asterism.declare.table import Column, spelt
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.reader import Explained
 
 _PART = 1_000
 """Rows handed over at once."""
@@ -49,6 +52,12 @@ class BigQueryReader:
         service = self._open()
         return arrow_of(service, sql, lambda text: service.query(text, parameters, page=0))
 
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
+        """See `Reader.explain`. A dry run: it costs nothing, and tells what the question would."""
+        answer = self._open().query(sql, parameters, dryRun=True)
+        size = int(answer.get("totalBytesProcessed", 0))
+        return Explained(f"BigQuery would read {size:,} bytes ({size / 2**40:.6f} TiB, as they are billed).", size)
+
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""
         self._service.interrupt()
@@ -74,4 +83,11 @@ def arrow_of(service: Service, sql: str, ask: Callable[[str], dict[str, Any]]) -
     if wide:
         texts = ", ".join(f"CAST(`{name}` AS STRING) AS `{name}`" for name in wide)
         answer = ask(f"SELECT * REPLACE ({texts}) FROM ({sql})")
-    return arrow(service.name, service.destination(answer))
+    found = arrow(service.name, service.destination(answer))
+    if all(spelt(field["name"]) == field["name"] for field in fields):
+        return found
+    renamed = duckdb.connect()
+    renamed.register("_found", found)
+    names = ", ".join(f'"{field["name"]}" AS "{spelt(field["name"])}"' for field in fields)
+    stream: ArrowStream = renamed.sql(f"SELECT {names} FROM _found")
+    return stream

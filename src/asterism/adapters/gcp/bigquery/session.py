@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/transactions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,33 +15,42 @@ from uuid import uuid4
 from asterism.adapters.gcp.bigquery.service import Service
 from asterism.errors import EngineError
 
+_LONGEST, _MOST = 200_000, 50
+"""A script's length in characters, and how many statements it has. BigQuery takes a million characters."""
+_PARAMETER = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`)|@p(\d+)\b""")
 
-@dataclass(slots=True)
-class _Done:
-    """A statement that a transaction has run, and how many rows it touched."""
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement of a transaction. `count` is how many rows it touched, where somebody has been told."""
 
     sql: str
-    parameters: Sequence[Any]
-    count: str | None
+    parameters: Sequence[Any] = ()
+    count: str | None = None
 
 
 @dataclass(slots=True)
 class _Transaction:
     """What was done in a transaction, so that it can be done again; and how to undo what is outside of it."""
 
-    done: list[_Done] = field(default_factory=list)
+    done: list[_Statement] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
 
 
 class Session:
-    """Runs statements where they belong. Used by one thread."""
+    """Runs statements where they belong. Used by one thread.
+
+    A call takes a second whatever it asks. What nobody waits for is therefore kept, and goes as one script with the
+    next statement that somebody does wait for, or with the commit.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._id: str | None = None
-        self._brief: set[str] = set()
+        self._brief: dict[str, str] = {}
         self._transaction: _Transaction | None = None
+        self._kept: list[_Statement] = []
 
     @property
     def inside(self) -> bool:
@@ -59,63 +69,85 @@ class Session:
         committing = False
         try:
             yield
-            self._begin(work)
-            if self._id is not None:
+            if work.done:
+                self._begin(work)
                 committing = True
-                self._service.query("COMMIT TRANSACTION", session=self._id)
+                self._send(_Statement("COMMIT TRANSACTION"))
         except BaseException as error:
-            self._abandon()
+            self.end()
             unknown = committing and isinstance(error, EngineError) and error.unavailable
             if not unknown:  # else it may have committed, and what was made must stay
                 self._undo(work)
             raise
         finally:
             self._transaction = None
-            self._abandon()
+            self.end()
             for name in work.copies:
                 with suppress(EngineError):  # it goes by itself
                     self._service.query(f"DROP TABLE IF EXISTS `{name}`")
 
     def run(self, sql: str, parameters: Sequence[Any], *, asks: bool) -> dict[str, Any]:
-        """A question, or a statement that changes rows."""
+        """A question, or a statement that changes rows and whose count is awaited."""
         work = self._transaction
         if work is None:
             return self._service.query(sql, parameters, session=self._id)
-        self._begin(work, whole=True)
+        self._begin(work)
+        if asks:
+            return self._send(_Statement(sql, parameters))
+        self._flush()
         answer = self._service.query(sql, parameters, session=self._id)
-        if not asks:
-            work.done.append(_Done(sql, parameters, answer.get("numDmlAffectedRows")))
+        work.done.append(_Statement(sql, parameters, answer.get("numDmlAffectedRows")))
         return answer
 
-    def brief(self, verb: str, name: str, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """A statement whose count nobody awaits."""
+        if self._transaction is None:
+            self._service.query(sql, parameters, session=self._id)
+            return
+        statement = _Statement(sql, parameters)
+        self._transaction.done.append(statement)
+        if self._id is not None:
+            self._keep(statement)
+
+    def brief(self, verb: str, name: str, sql: str, parameters: Sequence[Any]) -> None:
         """A statement that makes or drops a temporary table."""
         if self._transaction is not None or self._id is not None:
-            answer = self.run(sql, parameters, asks=False)
+            self.later(sql, parameters)
         else:
-            answer = self._service.query(sql, parameters, createSession=True)
-            self._id = answer["sessionInfo"]["sessionId"]
-        (self._brief.discard if verb == "DROP" else self._brief.add)(name)
-        return answer
+            self._id = self._service.query(sql, parameters, createSession=True)["sessionInfo"]["sessionId"]
+        if verb == "DROP":
+            self._brief.pop(name, None)
+        else:
+            self._brief[name] = "" if parameters else sql.partition(" AS ")[2]
 
-    def change(self, verb: str, name: str, sql: str) -> dict[str, Any]:
+    def shape(self, name: str) -> list[dict[str, Any]]:
+        """The columns of a temporary table, without making it where that can be done without."""
+        if self._transaction is not None and (query := self._brief[name]):
+            with suppress(EngineError):  # it reads other temporary tables
+                answer = self._service.query(query, dryRun=True)
+                found: list[dict[str, Any]] = answer.get("schema", {}).get("fields", [])
+                return found
+        answer = self.run(f"SELECT * FROM `{name}` LIMIT 0", (), asks=True)
+        return list(answer.get("schema", {}).get("fields", []))
+
+    def change(self, verb: str, name: str, sql: str) -> None:
         """A statement that makes, changes or drops a table: outside, and undone should the transaction fail."""
         work = self._transaction
-        if work is None:
-            return self._service.query(sql)
-        self.renew()
-        found = self._service.table(name)
-        if verb == "CREATE":
+        if work is not None:
+            self.renew()
+            found = self._service.table(name)
             if found is None:
-                work.undo.append(lambda: self._service.query(f"DROP TABLE IF EXISTS `{name}`"))
-            elif found.get("numRows") == "0" and " IF NOT EXISTS " not in sql:
+                if verb == "CREATE":
+                    work.undo.append(lambda: self._service.query(f"DROP TABLE IF EXISTS `{name}`"))
+            elif verb == "CREATE" and found.get("numRows") == "0" and " IF NOT EXISTS " not in sql:
                 # Left by a transaction of a process that died: nothing ever stood in it.
                 self._service.query(f"DROP TABLE `{name}`")
-        elif found is not None:
-            copy = f"_undo_{uuid4().hex}"
-            self._service.clone(name, copy)
-            work.copies.append(copy)
-            work.undo.append(lambda: self._service.restore(name, copy, found["schema"]))
-        return self._service.query(sql)
+            elif verb != "CREATE":
+                copy, schema = f"_undo_{uuid4().hex}", found["schema"]
+                self._service.clone(name, copy)
+                work.copies.append(copy)
+                work.undo.append(lambda: self._service.restore(name, copy, schema))
+        self._service.query(sql)
 
     def renew(self) -> None:
         """Have the transaction begin again with the next statement, and all be done again that it has done.
@@ -123,35 +155,59 @@ class Session:
         It sees what stood when it began, and what was made outside of it since must be seen as well.
         """
         if self._transaction is not None and self._id is not None:
-            kept = set(self._brief)
-            self._abandon()
-            self._brief |= kept
+            kept = dict(self._brief)
+            self.end()
+            self._brief = kept
 
     def end(self) -> None:
-        """Let go of the session, and with it of its temporary tables."""
-        self._abandon()
-
-    def _begin(self, work: _Transaction, *, whole: bool = False) -> None:
-        """See that the transaction runs: for the next statement (`whole`), or for what is done already."""
-        if self._id is not None or not (whole or work.done):
-            return
-        answer = self._service.query("BEGIN TRANSACTION", createSession=True)
-        self._id = answer["sessionInfo"]["sessionId"]
-        for each in work.done:
-            again = self._service.query(each.sql, each.parameters, session=self._id)
-            if again.get("numDmlAffectedRows") != each.count:
-                fact = "another has changed what this transaction reads"
-                raise EngineError(self._service.name, fact, "Repeat it: nothing is half done.", unavailable=True)
-
-    def _abandon(self) -> None:
         """End the session: a transaction that is open is rolled back, temporary tables go."""
         if self._id is not None:
             ended, self._id = self._id, None
             with suppress(EngineError):  # BigQuery ends it a day later
                 self._service.query("CALL BQ.ABORT_SESSION()", session=ended)
         self._brief.clear()
+        self._kept.clear()
+
+    def _begin(self, work: _Transaction) -> None:
+        """See that the transaction runs, and that what it has done before is done in it."""
+        if self._id is not None:
+            return
+        self._id = self._service.query("BEGIN TRANSACTION", createSession=True)["sessionInfo"]["sessionId"]
+        for each in work.done:
+            if each.count is None:
+                self._keep(each)
+                continue
+            self._flush()
+            again = self._service.query(each.sql, each.parameters, session=self._id)
+            if again.get("numDmlAffectedRows") != each.count:
+                fact = "another has changed what this transaction reads"
+                raise EngineError(self._service.name, fact, "Repeat it: nothing is half done.", unavailable=True)
+
+    def _keep(self, statement: _Statement) -> None:
+        if len(self._kept) >= _MOST or sum(len(each.sql) for each in self._kept) + len(statement.sql) > _LONGEST:
+            self._flush()
+        self._kept.append(statement)
+
+    def _flush(self) -> None:
+        if self._kept:
+            self._send(self._kept.pop())
+
+    def _send(self, last: _Statement) -> dict[str, Any]:
+        """Run what was kept and this statement, whose answer it is."""
+        statements, values = [*self._kept, last], list[Any]()
+        self._kept.clear()
+        script = []
+        for each in statements:
+            script.append(_renumbered(each.sql, len(values)) if each.parameters else each.sql)
+            values += each.parameters
+        return self._service.query(";\n".join(script), values, session=self._id)
 
     def _undo(self, work: _Transaction) -> None:
         for each in reversed(work.undo):
             with suppress(EngineError):  # the error that led here is the one to tell
                 each()
+
+
+def _renumbered(sql: str, by: int) -> str:
+    """A statement whose parameters have other numbers, for those of a script are one list."""
+    return _PARAMETER.sub(lambda found: found[1] or f"@p{int(found[2]) + by}", sql) if by else sql

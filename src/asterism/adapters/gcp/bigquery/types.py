@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from asterism.declare.table import Column
+from asterism.declare.table import Column, spelt
 
 _NAMES = {
     "INTEGER": "BIGINT", "INT64": "BIGINT", "FLOAT": "DOUBLE", "FLOAT64": "DOUBLE", "STRING": "VARCHAR",
@@ -56,7 +56,7 @@ def column_of(field: Mapping[str, Any]) -> Column:
     """A column as BigQuery tells of it."""
     said = str(field.get("description", ""))
     nullable = field.get("mode") != "REQUIRED"
-    return Column(field["name"], said if _DUCKDB.fullmatch(said) else _named(field), nullable)
+    return Column(spelt(field["name"]), said if _DUCKDB.fullmatch(said) else _named(field), nullable)
 
 
 def _named(field: Mapping[str, Any]) -> str:
