@@ -5,7 +5,7 @@ CREATE TABLE shop.orders (id INTEGER, price DECIMAL(10,2), wide DECIMAL(38,10), 
 --> CREATE TABLE `shop__orders` (`id` INT64 OPTIONS(description = 'INTEGER'), `price` NUMERIC(10, 2) OPTIONS(description = 'DECIMAL(10,2)'), `wide` BIGNUMERIC(38, 10) OPTIONS(description = 'DECIMAL(38,10)'), `at` DATETIME OPTIONS(description = 'TIMESTAMP'), `seen` TIMESTAMP OPTIONS(description = 'TIMESTAMP WITH TIME ZONE'), `note` JSON OPTIONS(description = 'JSON'), `tags` ARRAY<STRING> OPTIONS(description = 'VARCHAR[]'), `key` STRING OPTIONS(description = 'UUID'), `n` BIGNUMERIC OPTIONS(description = 'HUGEINT'))
 
 ALTER TABLE shop.orders ADD COLUMN price DECIMAL(10,2);
---> ALTER TABLE `shop__orders` ADD COLUMN `price` NUMERIC(10, 2); ALTER TABLE `shop__orders` ALTER COLUMN `price` SET OPTIONS(description = 'DECIMAL(10,2)')
+--> ALTER TABLE `shop__orders` ADD COLUMN IF NOT EXISTS `price` NUMERIC(10, 2); ALTER TABLE `shop__orders` ALTER COLUMN `price` SET OPTIONS(description = 'DECIMAL(10,2)')
 
 ALTER TABLE shop.orders ALTER COLUMN id TYPE BIGINT;
 --> ALTER TABLE `shop__orders` ALTER COLUMN `id` SET DATA TYPE INT64; ALTER TABLE `shop__orders` ALTER COLUMN `id` SET OPTIONS(description = 'BIGINT')

@@ -214,7 +214,7 @@ def _alter(node: exp.Expr) -> exp.Expr:
     told = []
     for action in node.args.get("actions") or ():
         if isinstance(action, exp.ColumnDef) and isinstance(kind := action.args.get("kind"), exp.DataType):
-            told.append(f"ADD COLUMN {sql(action.this)} {_declared(kind)}")
+            told.append(f"ADD COLUMN IF NOT EXISTS {sql(action.this)} {_declared(kind)}")
             told.append(f"ALTER COLUMN {sql(action.this)} SET OPTIONS(description = '{_duckdb(kind)}')")
         elif isinstance(action, exp.AlterColumn) and isinstance(kind := action.args.get("dtype"), exp.DataType):
             told.append(f"ALTER COLUMN {sql(action.this)} SET DATA TYPE {_declared(kind)}")

@@ -194,7 +194,7 @@ class Service:
         if isinstance(error, Refused):
             said = f"The statement was: {sql[:1000]}" if sql else ""
             remedy = _REMEDIES.get(error.reason, said) if error.reason != "notFound" or not sql else said
-            away = error.reason in _AWAY
+            away = error.reason in _AWAY or "concurrent update" in error.message  # no statement is to blame
             return EngineError(self.name, error.message.partition("\n")[0], remedy, unavailable=away)
         if isinstance(error, GoogleAuthError):
             return EngineError(self.name, *told(error), unavailable=True)
