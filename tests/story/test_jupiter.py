@@ -372,6 +372,7 @@ def test_the_stages_of_the_cloud_are_declared_in_regions_of_their_own(tmp_path: 
     house = House.of(
         "jupiter", tmp_path, stage,
         WAREHOUSE_URL=f"duckdb:////{tmp_path}/w", LAKE_URL=f"file://{tmp_path}/lake", AWS_ACCOUNT="123456789012",
+        LOG_URL=f"sqlite:////{tmp_path}/log.db", VIEWS_URL=f"sqlite:////{tmp_path}/views.db",
         MAIL_URL="smtps://user:password@mail.example.com", MAIL_SENDER="a@example.com", REPORT_TO="b@example.com",
         amplitude_key="k", amplitude_secret="s",
     )  # fmt: skip

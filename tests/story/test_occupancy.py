@@ -350,6 +350,7 @@ def test_a_newer_version_deletes_nothing(tmp_path_factory: Any) -> None:
 
 def test_production_takes_no_made_up_events_and_is_never_reset(tmp_path_factory: Any) -> None:
     places = {"WAREHOUSE_URL": "duckdb:///.asterism/prod.duckdb", "LAKE_URL": ".asterism/prod-lake"}
+    places |= {f"{each}_URL": f"sqlite:///.asterism/{each}.db" for each in ("LOG", "VIEWS", "EVENTS")}
     house = House.of("occupancy", tmp_path_factory.mktemp("prod"), "prod", **places)
     with house.running(), house.client(*SCOPES) as door:
         answer = door.post("/simulate/visitors", json={"limit": 1, "speedFactor": 1, "project": "p"})

@@ -195,7 +195,7 @@ def cloud(pubsub: str, bigtable: str, gcs: Buckets, tmp_path_factory: pytest.Tem
         server = embedded(folder / "warehouse")
         stack.callback(server.close)
         house.environment["WAREHOUSE_URL"] = server.url
-        house.environment["ASTERISM_TOKEN"] = house.token("ingest:accesses", "read", "sql")
+        house.environment["ASTERISM_TOKEN"] = house.token("ingest:accesses", "read", "sql", "admin")
         tokens = (house.root / ".asterism" / "deployed" / "tokens.json").read_text()
         yield Cloud(house, folder, {"WAREHOUSE_URL": server.url, "ASTERISM_TOKENS": tokens}, stack)
 
@@ -218,6 +218,14 @@ def test_an_event_goes_in_by_http_and_comes_out_of_view_row_and_table(cloud: Clo
         assert rows == [{"service": "door-3", "event": 1}]
         cloud.tick("read")
         assert door.get("/views/site").json()["items"][0]["value"]["currentOccupancy"] == 1
+
+
+def test_made_up_events_come_by_http_where_they_are_allowed(cloud: Cloud) -> None:
+    headers = {"Authorization": f"Bearer {cloud.house.environment['ASTERISM_TOKEN']}"}
+    given = {"limit": 2, "speedFactor": 100_000, "project": "p"}
+    url = f"{cloud.urls['http']}/simulate/visitors"
+    answer = httpx.post(url, json=given, headers=headers, trust_env=False, timeout=PATIENCE)
+    assert (answer.status_code, "2" in answer.text) == (200, True), answer.text
 
 
 def test_the_smoke_test_passes_against_it(cloud: Cloud) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asterism.cli.questions import VERBS, Questions
+from asterism.cli.verbs import simulate
 from asterism.entry.site import Site
 from asterism.errors import UsageError
 from asterism.http.server import HttpServer
@@ -66,6 +67,8 @@ class Door:
 
     def _serve(self, verb: str, arguments: Mapping[str, Any], caller: Caller) -> Any:
         """What the application asks of whoever has the warehouse: this process has."""
+        if verb == "simulate_events":
+            return simulate.work(self._site.desk, arguments, lambda *_: None)
         if verb not in VERBS:
             raise UsageError(verb, "is not done over HTTP on this stage", "Use the command line.")
         return self._questions.serve(verb, arguments, caller)
