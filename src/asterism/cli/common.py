@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from asterism.errors import UsageError
 
 _PANEL = "Common options"
 
@@ -27,6 +30,9 @@ StageOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="JSON on stdout, errors as JSON on stderr.", rich_help_panel=_PANEL)
+]
+YesOption = Annotated[
+    str | None, typer.Option("--yes", metavar="STAGE", help="The stage's name, instead of asking for it.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_PANEL)]
 
@@ -71,3 +77,12 @@ def common(
     """What stands after the verb, and where nothing does, what stands before it."""
     before = context.obj if isinstance(context.obj, Common) else Common()
     return Common(project or before.project, stage or before.stage, as_json or before.json, debug or before.debug)
+
+
+def confirm(verb: str, stage: str, yes: str | None, what: str) -> None:
+    """Have the stage's name typed, unless it was given; `what` says what is going to happen. Raises UsageError."""
+    if yes is None and not sys.stdin.isatty():
+        raise UsageError(verb, "asks for the stage's name, and there is no terminal", f"Add --yes {stage}.")
+    answer = yes if yes is not None else typer.prompt(f"{what}. The stage's name", err=True)
+    if answer != stage:
+        raise UsageError(verb, f"{answer!r} is not the stage's name", "Nothing was touched.")

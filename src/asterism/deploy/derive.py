@@ -14,6 +14,7 @@ from asterism.declare.source import Postgres, Pull
 from asterism.declare.stream import Stream
 from asterism.deploy.graph import (
     Clock,
+    Delivery,
     Door,
     Function,
     Graph,
@@ -177,6 +178,7 @@ class _Functions:
         yield from self.stores()
         yield from self.transforms()
         yield from self.views()
+        yield from self.deliveries()
         if self.platform.reports:
             yield self.reports()
         yield self.watch()
@@ -275,6 +277,15 @@ class _Functions:
             start = Records(stream, f"view-{each.name}")
             place, readers = self.places.of(f"def {each.name}("), (Reader(stream, f"view:{each.name}"),)
             yield Function(_plain(start.consumer), purpose, place, (start,), tuple(uses), readers=readers)
+
+    def deliveries(self) -> Iterator[Function]:
+        """At AWS, where the log packs many records into one: what a delivery writes to the lake are lines of them."""
+        target = self.stage.deploy
+        for name in target.backup if target is not None and target.cloud == "aws" else ():
+            purpose = f"unpacks records of {name} on their way to the lake"
+            yield Function(
+                _plain(f"delivery-{name}"), purpose, self.places.of(f'stream("{name}"'), (Delivery(name),), ()
+            )
 
     def reports(self) -> Function:
         starts = tuple(

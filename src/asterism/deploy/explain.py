@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asterism.deploy.compare import Changes
-from asterism.deploy.graph import Clock, Door, Function, Graph, Objects, Records, Start
+from asterism.deploy.graph import Clock, Delivery, Door, Function, Graph, Objects, Records, Start
 from asterism.deploy.resource import Design
 
 
@@ -66,6 +66,8 @@ def said(start: Start) -> str:
             return "requests by HTTP"
         case Records():
             return f"records of {start.stream}"
+        case Delivery():
+            return f"delivery of {start.stream} to the lake"
         case Objects():
             return f"objects in {start.url}"
         case Clock():

@@ -55,7 +55,14 @@ class Objects:
     place: str
 
 
-Start = Door | Records | Clock | Objects
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The cloud's own delivery of a stream to the lake has it look at each record, and waits for the answer."""
+
+    stream: str
+
+
+Start = Door | Records | Clock | Objects | Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,11 @@ class Function:
     """Whether one of it runs at a time, at most."""
     readers: tuple[Reader, ...] = ()
     """As whom it reads the log."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether whoever calls it waits for its answer, so that nothing it fails at is lost."""
+        return all(isinstance(start, Door | Delivery) for start in self.starts)
 
     def uses_of(self, thing: Thing) -> tuple[Use, ...]:
         """Its uses of one thing."""

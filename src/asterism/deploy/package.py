@@ -29,7 +29,7 @@ _SECRET_ENDINGS = (".env", ".key", ".p12", ".pem", ".pfx", ".tfstate", ".tfvars"
 
 _BEGINNING = frozenset(
     {
-        "anyio", "asterism", "botocore", "dateutil", "duckdb", "filelock", "granian", "jmespath", "litestar", "msgspec",
+        "anyio", "asterism", "botocore", "dateutil", "duckdb", "filelock", "jmespath", "litestar", "msgspec",
         "multidict", "obstore", "prometheus_client", "pydantic", "sqlglot", "typer", "urllib3", "zstandard",
     }
 )  # fmt: skip

@@ -1,55 +1,29 @@
-"""Requests of API Gateway (payload 2.0) and function URLs, answered by an ASGI application.
-
-An answer is whole when it is sent: a stream of events is cut at the deadline, and a client asks on with Last-Event-ID.
-"""
+"""Requests of API Gateway (payload 2.0) and function URLs, answered by an ASGI application."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from asterism.http.asgi import App, Message, Scope
-
-_PATIENCE = 20.0
-"""Seconds after which who asks for a stream counts as gone; API Gateway waits for 29."""
+from asterism.entry.reply import PATIENCE, reply
+from asterism.http.asgi import App, Scope
 
 
-async def answered(app: App, event: Mapping[str, Any], patience: float = _PATIENCE) -> dict[str, Any]:
+async def answered(app: App, event: Mapping[str, Any], patience: float = PATIENCE) -> dict[str, Any]:
     """The answer to an event, as the event's sender wants it. The body travels as base 64: it may be packed."""
     given = event.get("body") or ""
     body = base64.b64decode(given) if event.get("isBase64Encoded") else given.encode()
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        if waiting:
-            return waiting.pop()
-        await asyncio.sleep(patience)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(dict(message))
-
-    await app(scope(event), receive, send)
-    start = next(each for each in sent if each["type"] == "http.response.start")
-    whole = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
+    status, told, whole = await reply(app, scope(event), body, patience)
     headers: dict[str, str] = {}
-    cookies = []
-    for raw, value in start.get("headers", ()):
-        name = raw.decode("latin-1").lower()
-        if name == "set-cookie":
-            cookies.append(value.decode("latin-1"))
-        elif name in headers:
-            headers[name] += f", {value.decode('latin-1')}"
-        else:
-            headers[name] = value.decode("latin-1")
+    for name, value in told:
+        if name != "set-cookie":
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return {
-        "statusCode": start["status"],
+        "statusCode": status,
         "headers": headers,
-        "cookies": cookies,
+        "cookies": [value for name, value in told if name == "set-cookie"],
         "body": base64.b64encode(whole).decode(),
         "isBase64Encoded": True,
     }

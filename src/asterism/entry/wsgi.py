@@ -1,38 +1,18 @@
-"""Requests of Flask, as the functions framework hands them over, answered by an ASGI application.
-
-An answer is whole when it is sent: a stream of events is cut at the deadline, and a client asks on with Last-Event-ID.
-"""
+"""Requests of Flask, as the functions framework hands them over, answered by an ASGI application."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from urllib.parse import unquote
 
-from asterism.http.asgi import App, Message, Scope
+from asterism.entry.reply import PATIENCE, reply
+from asterism.http.asgi import App, Scope
 
-_PATIENCE = 20.0
 
-
-async def answered(app: App, request: Any, patience: float = _PATIENCE) -> tuple[bytes, int, list[tuple[str, str]]]:
+async def answered(app: App, request: Any, patience: float = PATIENCE) -> tuple[bytes, int, list[tuple[str, str]]]:
     """Body, status and headers, as Flask takes them."""
-    waiting = [{"type": "http.request", "body": request.get_data(cache=False), "more_body": False}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        if waiting:
-            return waiting.pop()
-        await asyncio.sleep(patience)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(dict(message))
-
-    await app(scope(request), receive, send)
-    start = next(each for each in sent if each["type"] == "http.response.start")
-    whole = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start.get("headers", ())]
-    return whole, int(start["status"]), [each for each in headers if each[0].lower() != "content-length"]
+    status, headers, whole = await reply(app, scope(request), request.get_data(cache=False), patience)
+    return whole, status, [each for each in headers if each[0] != "content-length"]
 
 
 def scope(request: Any) -> Scope:

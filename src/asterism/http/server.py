@@ -9,11 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
-
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
+from typing import TYPE_CHECKING, cast
 
 from asterism.errors import UsageError
 from asterism.http.access import Access
@@ -43,6 +39,9 @@ from asterism.ports.tracer import Tracer
 from asterism.project.load import Project
 from asterism.run.collect import Collector
 from asterism.run.tokens import Tokens
+
+if TYPE_CHECKING:
+    from granian.server.embed import Server
 
 _BACKLOG = 4096
 _HEADERS_SECONDS = 10
@@ -111,6 +110,10 @@ class HttpServer:
 
         Port 0 is one that is free; `listening` is told which. Raises UsageError where the address cannot be had.
         """
+        from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - a function is called, and serves nothing
+        from granian.http import HTTP1Settings  # noqa: PLC0415
+        from granian.server.embed import Server  # noqa: PLC0415
+
         with _reserved(host, port) as number:
             self._server = Server(
                 self.app,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, YesOption, add, common, confirm
 from asterism.cli.verbs.deploy import PATIENCE
 from asterism.cli.verbs.plan import workshop
 from asterism.errors import UsageError
@@ -24,9 +23,7 @@ def register(app: typer.Typer) -> None:
 def destroy(
     context: typer.Context,
     with_data: Annotated[bool, typer.Option("--with-data", help="Streams, tables, buckets and secrets too.")] = False,
-    yes: Annotated[
-        str | None, typer.Option("--yes", metavar="STAGE", help="The stage's name, instead of asking for it.")
-    ] = None,
+    yes: YesOption = None,
     project: ProjectOption = None,
     stage: StageOption = None,
     as_json: JsonOption = False,
@@ -52,7 +49,7 @@ def destroy(
         fact = "is production, and is destroyed with its data or not at all"
         raise UsageError(f"stage {graph.stage}", fact, "Add --with-data, if that is meant.")
     going = f"{len(kept)} resources that hold data" if with_data else "functions and all else that holds no data"
-    _confirm(graph.stage, yes, going)
+    confirm("destroy", graph.stage, yes, f"This destroys {going}")
     folder = workshop(chosen.root(), graph.stage)
     with held(folder, "destroy", graph.stage, PATIENCE):
         write(replace(planned, design=left), folder, protect=not with_data)
@@ -66,11 +63,3 @@ def destroy(
         show.as_json({"stage": graph.stage, "kept": stays})
     else:
         show.remark(f"stage {graph.stage} is destroyed" + (f"; {len(stays)} resources hold its data" if stays else ""))
-
-
-def _confirm(stage: str, yes: str | None, going: str) -> None:
-    if yes is None and not sys.stdin.isatty():
-        raise UsageError("destroy", "asks for the stage's name, and there is no terminal", f"Add --yes {stage}.")
-    answer = yes if yes is not None else typer.prompt(f"This destroys {going}. The stage's name", err=True)
-    if answer != stage:
-        raise UsageError("destroy", f"{answer!r} is not the stage's name", "Nothing was touched.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from asterism.cli import show
-from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
+from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, YesOption, add, common, confirm
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
@@ -24,9 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def reset(
     context: typer.Context,
-    yes: Annotated[
-        str | None, typer.Option("--yes", metavar="STAGE", help="The stage's name, instead of asking for it.")
-    ] = None,
+    yes: YesOption = None,
     project: ProjectOption = None,
     stage: StageOption = None,
     as_json: JsonOption = False,
@@ -67,8 +64,4 @@ def _confirm(stage: Stage, yes: str | None) -> None:
     if stage.production:
         remedy = "Choose another stage, or drop its warehouse with the database's own tools."
         raise UsageError(f"stage {stage.name}", "is production and is never reset", remedy)
-    if yes is None and not sys.stdin.isatty():
-        raise UsageError("reset", "asks for the stage's name, and there is no terminal", f"Add --yes {stage.name}.")
-    answer = yes if yes is not None else typer.prompt(f"This empties {stage.warehouse}. The stage's name", err=True)
-    if answer != stage.name:
-        raise UsageError("reset", f"{answer!r} is not the stage's name", "Nothing was touched.")
+    confirm("reset", stage.name, yes, f"This empties {stage.warehouse}")

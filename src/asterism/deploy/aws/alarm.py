@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.aws.setting import ALARMS, Setting, function_ref, reference
-from asterism.deploy.graph import Door, Function, Records
+from asterism.deploy.aws.setting import function_ref
+from asterism.deploy.graph import Function, Records
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import ALARMS, Setting, reference
 
 BEHIND = 300_000
 """Milliseconds that the oldest record may have waited."""
@@ -41,7 +42,7 @@ def _of(setting: Setting, function: Function) -> Iterator[Resource]:
     if any(isinstance(start, Records) for start in function.starts):
         text = f"the oldest record that {function.name} has not taken has waited for five minutes"
         yield _alarm(setting, function, "behind", text, "AWS/Lambda", "IteratorAge", "Maximum", of, BEHIND)
-    if not all(isinstance(start, Door) for start in function.starts):
+    if not function.is_answering:
         queue = {"QueueName": reference("aws_sqs_queue", label(function.name), "name")}
         text = f"there are dead letters of {function.name}"
         metric = "ApproximateNumberOfMessagesVisible"
@@ -83,7 +84,7 @@ def dashboard(setting: Setting) -> Iterator[Resource]:
     region, graph = "${var.region}", setting.graph
     names = {function.name: setting.name(function.name) for function in graph.functions}
     readers = [f.name for f in graph.functions if any(isinstance(start, Records) for start in f.starts)]
-    queued = [f.name for f in graph.functions if not all(isinstance(start, Door) for start in f.starts)]
+    queued = [f.name for f in graph.functions if not f.is_answering]
     charts = [
         ("Calls", [["AWS/Lambda", "Invocations", "FunctionName", name] for name in names.values()], "Sum"),
         ("Failures", [["AWS/Lambda", "Errors", "FunctionName", name] for name in names.values()], "Sum"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.aws.setting import Place, Setting, function_ref, reference
+from asterism.deploy.aws.setting import function_ref
 from asterism.deploy.graph import Function, Objects
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Place, Setting, reference
 
 NONCURRENT_DAYS = 30
 """Days for which a replaced or deleted version can be brought back."""
@@ -75,14 +76,14 @@ def endings(setting: Setting, lake: Place) -> tuple[dict[str, Any], ...]:
     """Personal data has an end: a rule a stream that says so. Asterism erases by itself; this is the second lock."""
     return tuple(
         {
-            "id": f"keep-{log.name}-{folder}",
+            "id": f"keep-{log.name}-{folder.replace('/_', '-')}",
             "status": "Enabled",
             "filter": [{"prefix": f"{lake.prefix}{folder}/{'streams/' if folder == 'raw' else ''}{log.name}/"}],
             "expiration": [{"days": max(1, log.keep.days)}],
         }
         for log in setting.graph.logs
         if log.keep is not None
-        for folder in (("raw", "backup") if log.backup else ("raw",))
+        for folder in (("raw", "backup", "backup/_failed") if log.backup else ("raw",))
     )
 
 

@@ -19,21 +19,12 @@ from asterism.deploy.aws.function import functions
 from asterism.deploy.aws.role import roles
 from asterism.deploy.aws.schedule import schedules
 from asterism.deploy.aws.secret import secrets
-from asterism.deploy.aws.setting import (
-    ALARMS,
-    CONCURRENCY,
-    LOG_DAYS,
-    MEMORY,
-    REGION,
-    TIMEOUT,
-    Setting,
-    reference,
-)
 from asterism.deploy.aws.stream import readers, streams
 from asterism.deploy.aws.table import tables
 from asterism.deploy.graph import Clock, Door, Graph
 from asterism.deploy.package import Package
 from asterism.deploy.resource import Design, Output, Resource, Variable, label
+from asterism.deploy.setting import ALARMS, CONCURRENCY, LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting, reference
 
 PARTS = (
     code, roles, functions, doors, streams, readers, schedules, buckets, tables, deliveries, catalogue, databases,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asterism.deploy.aws.bucket import private
-from asterism.deploy.aws.setting import Setting, reference
 from asterism.deploy.resource import Resource
+from asterism.deploy.setting import Setting, reference
 
 
 def code(setting: Setting) -> Iterator[Resource]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asterism.deploy.aws.setting import Setting
 from asterism.deploy.resource import Resource
+from asterism.deploy.setting import Setting
 
 WAREHOUSE = "warehouse"
 

@@ -1,15 +1,25 @@
-"""Firehose: streams that go to the lake besides, as they came, without a function that has to be right."""
+"""Firehose: streams that go to the lake besides, as they came: lines of JSON in a folder for each hour.
+
+Kinesis holds frames of many records (adapters/aws/frames.py), so a function opens them on the way and names the hour in
+which each came; Firehose buffers, packs and writes. What the function fails at is written apart, as it came.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asterism.deploy.aws.catalogue import BACKUP
 from asterism.deploy.aws.role import READ_STREAM, assumed_by, policy
-from asterism.deploy.aws.setting import LOG_DAYS, Place, Setting, bucket_arn, reference
+from asterism.deploy.aws.setting import bucket_arn
 from asterism.deploy.graph import Log
 from asterism.deploy.resource import Grant, Resource, label
+from asterism.deploy.setting import LOG_DAYS, Place, Setting, reference
 
-FOLDER = "backup"
+FOLDER = BACKUP
+PARTS = ("year", "month", "day", "hour")
+"""Of the folder's name, as the function tells them: see entry/delivery.py."""
+INVOKED_WITH = 1
+"""MB that a call of the function has, at most. Its answer has them again, and six may be there."""
 
 
 def deliveries(setting: Setting) -> Iterator[Resource]:
@@ -28,6 +38,7 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
     bucket = bucket_arn(setting, lake.bucket)
     stream = reference("aws_kinesis_stream", label(log.name), "arn")
     group = reference("aws_cloudwatch_log_group", name, "name")
+    opener = f"{reference('aws_lambda_function', label('delivery', log.name), 'arn')}:$LATEST"
     assume = assumed_by("firehose.amazonaws.com", "assumed_by_firehose")
     role = {"name": setting.name(FOLDER, log.name), "assume_role_policy": assume.ref("json")}
     yield Resource("aws_iam_role", name, role, f"what the backup of {log.name} is", log.place)
@@ -35,6 +46,7 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
                "s3:ListBucketMultipartUploads", "s3:PutObject")  # fmt: skip
     granted = (
         Grant(READ_STREAM, (stream,), f"reads {log.name}"),
+        Grant(("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), (opener,), "has the records unpacked"),
         Grant(actions, (bucket, f"{bucket}/{lake.prefix}{FOLDER}/*"), "writes to the lake"),
         Grant(
             ("logs:PutLogEvents",),
@@ -63,7 +75,7 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
                 {
                     "role_arn": reference("aws_iam_role", name, "arn"),
                     "bucket_arn": bucket,
-                    "prefix": f"{folder}/!{{timestamp:yyyy/MM/dd/HH}}/",
+                    "prefix": "/".join([folder, *(f"!{{partitionKeyFromLambda:{part}}}" for part in PARTS), ""]),
                     "error_output_prefix": f"{lake.prefix}{FOLDER}/_failed/{log.name}/!{{firehose:error-output-type}}/",
                     "buffering_size": 64,
                     "buffering_interval": 60,
@@ -71,17 +83,9 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
                     "cloudwatch_logging_options": [
                         {"enabled": True, "log_group_name": group, "log_stream_name": "delivery"}
                     ],
-                    # Records carry no line end of their own.
+                    "dynamic_partitioning_configuration": [{"enabled": True}],
                     "processing_configuration": [
-                        {
-                            "enabled": True,
-                            "processors": [
-                                {
-                                    "type": "AppendDelimiterToRecord",
-                                    "parameters": [{"parameter_name": "Delimiter", "parameter_value": "\\n"}],
-                                }
-                            ],
-                        }
+                        {"enabled": True, "processors": [{"type": "Lambda", "parameters": parameters(opener)}]}
                     ],
                 }
             ],
@@ -90,3 +94,9 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
         f"the backup of {log.name} in the lake",
         log.place,
     )
+
+
+def parameters(opener: str) -> list[dict[str, str]]:
+    """Of the function's calls, in the order in which the provider knows them."""
+    given = {"LambdaArn": opener, "BufferSizeInMBs": str(INVOKED_WITH), "BufferIntervalInSeconds": "61"}
+    return [{"parameter_name": name, "parameter_value": value} for name, value in given.items()]

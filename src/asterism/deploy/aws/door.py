@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asterism.deploy.aws.setting import Setting, function_ref, reference
+from asterism.deploy.aws.setting import function_ref
 from asterism.deploy.graph import Door, Function
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Setting, reference
 
 BURST, RATE = 1000, 500
 """Requests at once, and a second, that the gateway lets through."""

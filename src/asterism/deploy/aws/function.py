@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.aws.setting import (
-    CONCURRENCY,
-    HANDLER,
-    LOG_DAYS,
-    MEMORY,
-    TIMEOUT,
-    Setting,
-    function_ref,
-    reference,
-)
-from asterism.deploy.graph import Door, Function, Records
-from asterism.deploy.package import PROJECT
+from asterism.deploy.aws.setting import HANDLER, function_ref
+from asterism.deploy.graph import Delivery, Door, Function
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import CONCURRENCY, LOG_DAYS, MEMORY, TIMEOUT, Setting, environment, reference
 
 FOURTEEN_DAYS = 1_209_600
 """Seconds for which a dead letter is kept: as long as SQS can."""
@@ -52,7 +43,9 @@ def function(setting: Setting, declared: Function) -> Resource:
         "timeout": ANSWER_WITHIN if serves else TIMEOUT.ref,
         "reserved_concurrent_executions": 1 if declared.alone else CONCURRENCY.ref,
         "ephemeral_storage": [{"size": 2048}],
-        "environment": [{"variables": environment(setting, declared)}],
+        "environment": [
+            {"variables": environment(setting, declared, f"awssecrets://{setting.target.name}", **delivers(declared))}
+        ],
         "logging_config": [{"log_format": "Text", "log_group": reference("aws_cloudwatch_log_group", name, "name")}],
         "depends_on": [f"aws_iam_role_policy.{name}"],
     }
@@ -63,21 +56,10 @@ def function(setting: Setting, declared: Function) -> Resource:
     return Resource("aws_lambda_function", name, arguments, declared.purpose, declared.place)
 
 
-def environment(setting: Setting, declared: Function) -> dict[str, str]:
-    """What the function is told: which project and stage, what it is, and the variables of the project's own."""
-    graph = setting.graph
-    told = {
-        "ASTERISM_PROJECT": PROJECT,
-        "ASTERISM_STAGE": graph.stage,
-        "ASTERISM_FUNCTION": declared.name,
-        "ASTERISM_SECRETS": f"awssecrets://{setting.target.name}",
-    }
-    consumers = {start.consumer for start in declared.starts if isinstance(start, Records)}
-    if consumers:
-        told["ASTERISM_CONSUMER"] = ",".join(sorted(consumers))
-    if sealed := graph.sealed(declared):
-        told["ASTERISM_SEALED"] = ",".join(sealed)
-    return dict(graph.variables) | told
+def delivers(declared: Function) -> dict[str, str]:
+    """Whose records it looks at on their way to the lake."""
+    streams = [start.stream for start in declared.starts if isinstance(start, Delivery)]
+    return {"ASTERISM_STREAM": streams[0]} if streams else {}
 
 
 def log_group(setting: Setting, declared: Function) -> Resource:
@@ -88,8 +70,8 @@ def log_group(setting: Setting, declared: Function) -> Resource:
 
 
 def dead_letters(setting: Setting, declared: Function) -> Iterator[Resource]:
-    """A queue of what failed for good. A caller by HTTP is told at once, and has none."""
-    if all(isinstance(start, Door) for start in declared.starts):
+    """A queue of what failed for good. Where the caller waits for an answer, it is told at once, and there is none."""
+    if declared.is_answering:
         return
     name = label(declared.name)
     yield Resource(

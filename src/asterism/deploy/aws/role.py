@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.aws.setting import Place, Setting, bucket_arn, reference
+from asterism.deploy.aws.setting import bucket_arn
 from asterism.deploy.aws.table import CHANGES, POSITIONS, VIEWS, positions_name
-from asterism.deploy.graph import Door, Function, Use
+from asterism.deploy.graph import Function, Use
 from asterism.deploy.resource import Grant, Resource, label
+from asterism.deploy.setting import Place, Setting, reference
 
 READ_STREAM = (
     "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
@@ -72,7 +73,7 @@ def grants(setting: Setting, function: Function) -> Iterator[Grant]:
     """What a function needs, and no more."""
     logs = reference("aws_cloudwatch_log_group", label(function.name), "arn")
     yield Grant(("logs:CreateLogStream", "logs:PutLogEvents"), (f"{logs}:*",), "writes its logs")
-    if not all(isinstance(start, Door) for start in function.starts):
+    if not function.is_answering:
         queue = reference("aws_sqs_queue", label(function.name), "arn")
         yield Grant(("sqs:SendMessage",), (queue,), "its dead letters")
     for access, actions, why in (("read", READ_STREAM, "reads"), ("append", APPEND_STREAM, "appends to")):

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from asterism.deploy.aws.setting import Setting, function_ref, reference
+from asterism.deploy.aws.setting import function_ref
 from asterism.deploy.graph import Clock, Function
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Setting, reference
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

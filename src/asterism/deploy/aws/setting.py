@@ -1,63 +1,12 @@
-"""What every file here is given: the graph, the packages, and names made from them."""
+"""What every file here is given, and references to what others make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
-
-from asterism.declare.deployment import Deployment
-from asterism.deploy.graph import Function, Graph
-from asterism.deploy.package import Package
-from asterism.deploy.resource import Resource, Variable, label
+from asterism.deploy.graph import Function
+from asterism.deploy.resource import label
+from asterism.deploy.setting import Setting, reference
 
 HANDLER = "asterism.entry.aws_lambda.handler"
-
-REGION = Variable("region", "string", "", "The region of everything.")
-MEMORY = Variable("memory", "number", 1024, "MB of a function.")
-TIMEOUT = Variable("timeout", "number", 300, "Seconds of a function, at most.")
-CONCURRENCY = Variable("concurrency", "number", 10, "How many of a function run at once; one of the writer.")
-LOG_DAYS = Variable("log_days", "number", 30, "Days for which logs are kept.")
-ALARMS = Variable("alarms", "list(string)", [], "E-mail addresses that alarms go to.")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One deployment at AWS."""
-
-    graph: Graph
-    package: Package
-    target: Deployment = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "target", self.graph.target)
-
-    def name(self, *parts: str) -> str:
-        """The name of a resource at AWS."""
-        return "-".join((self.target.name, *(part.strip("_").replace("_", "-") for part in parts)))
-
-    def makes(self, bucket: str) -> bool:
-        """Whether a bucket is ours to make: its name begins with the deployment's. Another one is there already."""
-        return bucket.startswith(self.target.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A bucket, and a prefix in it: empty, or with a slash at its end."""
-
-    bucket: str
-    prefix: str
-
-    @classmethod
-    def of(cls, url: str) -> Place:
-        """Read `s3://bucket/prefix`."""
-        parts = urlsplit(url)
-        prefix = parts.path.strip("/")
-        return cls(parts.netloc, f"{prefix}/" if prefix else "")
-
-
-def reference(kind: str, name: str, attribute: str) -> str:
-    """A reference to a resource that another file makes."""
-    return Resource(kind, name).ref(attribute)
 
 
 def function_ref(function: Function, attribute: str = "arn") -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
-from asterism.deploy.aws.setting import Setting, function_ref, reference
+from asterism.deploy.aws.setting import function_ref
 from asterism.deploy.graph import Function, Records
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Setting, reference
 
 LEAST, MOST = timedelta(days=1), timedelta(days=365)
 """For how long Kinesis keeps records."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from asterism.deploy.aws.setting import Setting
 from asterism.deploy.resource import Resource
+from asterism.deploy.setting import Setting
 
 VIEWS, POSITIONS = "views", "positions"
 CHANGES = "changes"

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from asterism.deploy.gcp.bigtable import tables_of
 from asterism.deploy.gcp.dataset import datasets_of
-from asterism.deploy.gcp.setting import PROJECT, Place, Setting, account_of, bucket_ref, reference
+from asterism.deploy.gcp.setting import PROJECT, account_of, bucket_ref
 from asterism.deploy.gcp.topic import subscription_label
 from asterism.deploy.graph import Function
 from asterism.deploy.resource import Grant, Resource, label
+from asterism.deploy.setting import Place, Setting, reference
 
 LONGEST = 30
 """Characters of an account's id."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.gcp.setting import ALARMS, Setting, reference
 from asterism.deploy.gcp.topic import DEAD, notified, subscription_label
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import ALARMS, Setting, reference
 
 BEHIND = 300
 """Seconds that the oldest message may have waited."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from asterism.deploy.gcp.setting import REGION, Setting
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import REGION, Setting
 
 VIEWS: Mapping[str, int] = {"view": 1, "redo": 16, "state": 8}
 """Families, and how many versions each keeps: what the adapters describe."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from asterism.deploy.gcp.function import oidc
-from asterism.deploy.gcp.setting import REGION, Place, Setting, bucket_ref, reference, uri_of
+from asterism.deploy.gcp.setting import bucket_ref, uri_of
 from asterism.deploy.gcp.topic import AGENT, ATTEMPTS, DEAD
 from asterism.deploy.graph import Function, Objects
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import REGION, Place, Setting, reference
 
 REPLACED_DAYS = 30
 """Days for which a replaced or deleted version can be brought back."""

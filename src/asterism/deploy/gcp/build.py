@@ -18,21 +18,12 @@ from asterism.deploy.gcp.function import doors, functions
 from asterism.deploy.gcp.schedule import schedules
 from asterism.deploy.gcp.secret import secrets
 from asterism.deploy.gcp.service import services
-from asterism.deploy.gcp.setting import (
-    ALARMS,
-    CONCURRENCY,
-    LOG_DAYS,
-    MEMORY,
-    PROJECT,
-    REGION,
-    TIMEOUT,
-    Setting,
-    uri_of,
-)
+from asterism.deploy.gcp.setting import PROJECT, uri_of
 from asterism.deploy.gcp.topic import topics
 from asterism.deploy.graph import Clock, Door, Graph
 from asterism.deploy.package import Package
 from asterism.deploy.resource import Design, Output
+from asterism.deploy.setting import ALARMS, CONCURRENCY, LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting
 
 PARTS = (
     services, code, accounts, functions, doors, topics, schedules, buckets, tables, datasets, secrets, alarms,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asterism.deploy.gcp.bucket import private
-from asterism.deploy.gcp.setting import ENTRY_POINT, Setting, reference
+from asterism.deploy.gcp.setting import ENTRY_POINT
 from asterism.deploy.resource import Resource
+from asterism.deploy.setting import Setting, reference
 
 
 def main() -> str:

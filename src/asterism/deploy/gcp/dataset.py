@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from asterism.deploy.gcp.setting import REGION, Setting
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import REGION, Setting
 
 
 def datasets_of(setting: Setting) -> list[str]:

@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.gcp.setting import (
-    CONCURRENCY,
-    ENTRY_POINT,
-    LOG_DAYS,
-    MEMORY,
-    PROJECT,
-    REGION,
-    TIMEOUT,
-    Setting,
-    account_of,
-    reference,
-    uri_of,
-)
-from asterism.deploy.graph import Door, Function, Records
-from asterism.deploy.package import PROJECT as FOLDER
+from asterism.deploy.gcp.setting import ENTRY_POINT, PROJECT, account_of, uri_of
+from asterism.deploy.graph import Door, Function
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import CONCURRENCY, LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting, environment, reference
 
 CONTAINER_REQUESTS = 16
 """Requests that one instance serves at once; it has one processor then."""
@@ -47,7 +35,9 @@ def function(setting: Setting, declared: Function) -> Resource:
         "min_instance_count": 0,
         "max_instance_count": 1 if declared.alone else CONCURRENCY.ref,
         "max_instance_request_concurrency": CONTAINER_REQUESTS if serves else 1,
-        "environment_variables": environment(setting, declared),
+        "environment_variables": environment(
+            setting, declared, f"gcpsecrets://{PROJECT.ref}/{setting.target.name}", GOOGLE_CLOUD_PROJECT=PROJECT.ref
+        ),
         "service_account_email": account_of(declared),
         "ingress_settings": "ALLOW_ALL",
         "all_traffic_on_latest_revision": True,
@@ -72,24 +62,6 @@ def function(setting: Setting, declared: Function) -> Resource:
         declared.purpose,
         declared.place,
     )
-
-
-def environment(setting: Setting, declared: Function) -> dict[str, str]:
-    """What the function is told: which project and stage, what it is, and the variables of the project's own."""
-    graph = setting.graph
-    told = {
-        "ASTERISM_PROJECT": FOLDER,
-        "ASTERISM_STAGE": graph.stage,
-        "ASTERISM_FUNCTION": declared.name,
-        "ASTERISM_SECRETS": f"gcpsecrets://{PROJECT.ref}/{setting.target.name}",
-        "GOOGLE_CLOUD_PROJECT": PROJECT.ref,
-    }
-    consumers = {start.consumer for start in declared.starts if isinstance(start, Records)}
-    if consumers:
-        told["ASTERISM_CONSUMER"] = ",".join(sorted(consumers))
-    if sealed := graph.sealed(declared):
-        told["ASTERISM_SEALED"] = ",".join(sealed)
-    return dict(graph.variables) | told
 
 
 def doors(setting: Setting) -> Iterator[Resource]:

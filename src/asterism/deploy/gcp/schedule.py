@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from asterism.deploy.gcp.function import oidc
-from asterism.deploy.gcp.setting import REGION, Setting, uri_of
+from asterism.deploy.gcp.setting import clocks, uri_of
 from asterism.deploy.graph import Clock
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import REGION, Setting
 
 _MINUTES, _HOURS = 60, 24
 
@@ -18,7 +19,7 @@ _MINUTES, _HOURS = 60, 24
 def schedules(setting: Setting) -> Iterator[Resource]:
     """A job each. The function is called with `{"source": "asterism", "verb": …, "name": …}`."""
     for function in setting.graph.functions:
-        for start in setting.clocks(function):
+        for start in clocks(function):
             said = json.dumps({"source": "asterism", "verb": start.verb, "name": start.name})
             purpose = f"{start.verb} {start.name}".strip()
             yield Resource(

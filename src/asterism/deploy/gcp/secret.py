@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asterism.deploy.gcp.setting import REGION, Setting
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import REGION, Setting
 
 
 def secrets(setting: Setting) -> Iterator[Resource]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asterism.deploy.gcp.bigtable import tables_of
-from asterism.deploy.gcp.setting import Setting
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Setting
 
 ALWAYS = ("artifactregistry", "cloudbuild", "cloudfunctions", "cloudscheduler", "iam", "logging", "monitoring", "run")
 

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from asterism.deploy.gcp.function import oidc
-from asterism.deploy.gcp.setting import Setting, reference, topic_name, uri_of
+from asterism.deploy.gcp.setting import topic_name, uri_of
 from asterism.deploy.graph import Function, Graph, Objects, Reader, Records
 from asterism.deploy.resource import Resource, label
+from asterism.deploy.setting import Setting, reference
 
 DEAD = "dead_letters"
 ATTEMPTS = 100
