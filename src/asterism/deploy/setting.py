@@ -15,6 +15,7 @@ MEMORY = Variable("memory", "number", 1024, "MB of a function.")
 TIMEOUT = Variable("timeout", "number", 300, "Seconds of a function, at most.")
 CONCURRENCY = Variable("concurrency", "number", 10, "How many of a function run at once; one of the writer.")
 LOG_DAYS = Variable("log_days", "number", 30, "Days for which logs are kept.")
+REDRIVE = Variable("redrive", "bool", default=False, description="Whether functions work off their dead letters.")
 ALARMS = Variable("alarms", "list(string)", [], "E-mail addresses that alarms go to.")
 
 

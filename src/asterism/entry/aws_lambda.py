@@ -4,7 +4,7 @@
     S3                  objects that appeared: the pulls of their places
     Kinesis             records of a stream: the consumers in ASTERISM_CONSUMER read on
     SQS, SNS            records for a stream: of the message's attribute `stream`, of the topic, or ASTERISM_STREAM;
-                        and what SNS, S3 or a dead letter of Kinesis put into a queue
+                        what SNS and S3 put into a queue; and dead letters: of a call, its event, of Kinesis, a batch
     Firehose            a transformation: ASTERISM_STREAM, and ASTERISM_TRANSFORM where one is applied
     API Gateway, URL    a request for the same HTTP application that `asterism run` serves
 
@@ -118,14 +118,14 @@ def _queue(event: Event, _context: Any) -> Any:
                 continue
             stream = attributes.get("stream") or os.environ.get("ASTERISM_STREAM", "")
             site().take(stream, [Came(body, ident)], "sqs")
-        except AsterismError as error:
-            _log.error("message %s: %s", each["messageId"], error)
+        except (AsterismError, KeyError, TypeError, ValueError) as error:  # the latter of what has no shape of theirs
+            _log.error("message %s: %s: %s", each["messageId"], type(error).__name__, error)
             failed.append(each["messageId"])
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
 
 def _notification(body: str) -> Event | None:
-    """What a topic, a bucket, or Kinesis of records that it let go of, put into a queue; None: a record."""
+    """What a topic or a bucket put into a queue, or what came there because a function had failed; None: a record."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -134,6 +134,9 @@ def _notification(body: str) -> Event | None:
         return None
     if found.get("Type") == "Notification" and "TopicArn" in found:
         return {"Records": [{"EventSource": "aws:sns", "Sns": found}]}
+    if "requestContext" in found and isinstance(found.get("requestPayload"), dict):
+        payload: Event = found["requestPayload"]
+        return payload
     if "KinesisBatchInfo" in found:
         sequence = found["KinesisBatchInfo"].get("startSequenceNumber", "")
         return {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": sequence}}]}
@@ -143,8 +146,7 @@ def _notification(body: str) -> Event | None:
 
 def _told(event: Event) -> None:
     """Do what an event in a message asks for. Raises AsterismError where it has not been done."""
-    kind = _kind(event)
-    answer = kind(event, None) if kind is not None else None
+    answer = handler(event)
     if isinstance(answer, dict) and answer.get("batchItemFailures"):
         raise AsterismError("the message", "could not be worked off", "It comes again.")
 

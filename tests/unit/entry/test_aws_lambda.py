@@ -217,6 +217,24 @@ def test_a_dead_letter_of_kinesis_has_its_consumers_read_on(function, monkeypatc
     assert rows("SELECT _id FROM streams.users WHERE last_name = 'Missed'") == [("missed",)]
 
 
+def letter(payload):
+    """As Lambda puts it into a queue when a call has failed for good."""
+    return {
+        "version": "1.0", "timestamp": "2026-11-14T00:38:06.021Z", "responsePayload": {"errorType": "LogError"},
+        "requestContext": {"requestId": "e4b46cbf", "condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "requestPayload": payload, "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+    }  # fmt: skip
+
+
+def test_a_dead_letter_of_a_call_is_done_after_all_and_one_that_fails_again_stays_by_itself(function, house):
+    bucket = house.environment["BUCKET"]
+    boto3.client("s3").put_object(Bucket=bucket, Key="in/late.ndjson", Body=b'{"id": 77}\n')
+    bodies = [letter(shapes.objects(bucket, "in/late.ndjson")), letter(shapes.clock("reset")), letter({"s3": 1})]
+    answer = handler(shapes.messages([json.dumps(each) for each in bodies]))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}
+    assert rows("SELECT count(*) FROM deliveries.deliveries WHERE id = 77") == [(1,)]
+
+
 def test_an_event_of_no_known_kind_is_refused(function):
     for event in ({}, {"Records": [{"eventSource": "aws:codecommit"}]}):
         with pytest.raises(UsageError, match="of no known kind"):

@@ -13,7 +13,6 @@ from asterism.declare.duration import duration
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
-from asterism.wire import vault
 
 if TYPE_CHECKING:
     from asterism.run.tokens import Token, Tokens
@@ -51,7 +50,7 @@ def create(
 ) -> None:
     """Make a token and print it: it is shown this once, and only its hash is kept."""
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage, vault=vault)
+    loaded = load(chosen.root(), chosen.stage, sealed=True)
     _check_streams(loaded, scope)
     try:
         lasting = None if expires is None else duration(expires)
@@ -74,7 +73,7 @@ def listed(
 ) -> None:
     """Show the tokens, without their secrets."""
     chosen = common(context, project, stage, as_json, debug)
-    tokens = [_described(token) for token in _tokens(load(chosen.root(), chosen.stage, vault=vault)).all()]
+    tokens = [_described(token) for token in _tokens(load(chosen.root(), chosen.stage, sealed=True)).all()]
     if chosen.json:
         show.as_json({"tokens": tokens})
     elif not tokens:
@@ -94,7 +93,7 @@ def revoke(
 ) -> None:
     """Make a token worthless, within a second."""
     chosen = common(context, project, stage, as_json, debug)
-    revoked = _tokens(load(chosen.root(), chosen.stage, vault=vault)).revoke(token)
+    revoked = _tokens(load(chosen.root(), chosen.stage, sealed=True)).revoke(token)
     if chosen.json:
         show.as_json(_described(revoked))
     else:

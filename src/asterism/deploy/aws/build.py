@@ -24,7 +24,7 @@ from asterism.deploy.aws.table import tables
 from asterism.deploy.graph import Clock, Door, Graph
 from asterism.deploy.package import Package
 from asterism.deploy.resource import Design, Output, Resource, Variable, label
-from asterism.deploy.setting import ALARMS, CONCURRENCY, LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting, reference
+from asterism.deploy.setting import ALARMS, CONCURRENCY, LOG_DAYS, MEMORY, REDRIVE, REGION, TIMEOUT, Setting, reference
 
 PARTS = (
     code, roles, functions, doors, streams, readers, schedules, buckets, tables, deliveries, catalogue, databases,
@@ -86,6 +86,7 @@ def _variables(graph: Graph) -> tuple[Variable, ...]:
         (TIMEOUT, target.timeout),
         (CONCURRENCY, target.concurrency),
         (LOG_DAYS, target.log_days),
+        (REDRIVE, False),
         (ALARMS, [*target.alarms]),
     )
     return tuple(replace(variable, default=value) for variable, value in given)

@@ -8,7 +8,7 @@ from typing import Any
 from asterism.deploy.aws.setting import HANDLER, function_ref
 from asterism.deploy.graph import Delivery, Door, Function
 from asterism.deploy.resource import Resource, label
-from asterism.deploy.setting import CONCURRENCY, LOG_DAYS, MEMORY, TIMEOUT, Setting, environment, reference
+from asterism.deploy.setting import CONCURRENCY, LOG_DAYS, MEMORY, REDRIVE, TIMEOUT, Setting, environment, reference
 
 FOURTEEN_DAYS = 1_209_600
 """Seconds for which a dead letter is kept: as long as SQS can."""
@@ -81,6 +81,7 @@ def dead_letters(setting: Setting, declared: Function) -> Iterator[Resource]:
             "name": setting.name(declared.name, "dead-letters"),
             "message_retention_seconds": FOURTEEN_DAYS,
             "sqs_managed_sse_enabled": True,
+            "visibility_timeout_seconds": f"${{6 * var.{TIMEOUT.name}}}",
         },
         f"what {declared.name} could not take",
         declared.place,
@@ -95,5 +96,18 @@ def dead_letters(setting: Setting, declared: Function) -> Iterator[Resource]:
             "destination_config": [{"on_failure": [{"destination": reference("aws_sqs_queue", name, "arn")}]}],
         },
         f"twice again, then among the dead letters: calls of {declared.name}",
+        declared.place,
+    )
+    yield Resource(
+        "aws_lambda_event_source_mapping",
+        label(name, "redrive"),
+        {
+            "event_source_arn": reference("aws_sqs_queue", name, "arn"),
+            "function_name": function_ref(declared),
+            "enabled": REDRIVE.ref,
+            "batch_size": 10,
+            "function_response_types": ["ReportBatchItemFailures"],
+        },
+        f"has {declared.name} work off its dead letters, when that is asked for",
         declared.place,
     )

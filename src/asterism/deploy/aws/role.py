@@ -21,6 +21,7 @@ WRITE_TABLE = (
     *READ_TABLE, "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem",
     "dynamodb:UpdateItem",
 )  # fmt: skip
+DEAD_LETTERS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage")
 READ_OBJECTS = ("s3:GetObject",)
 WRITE_OBJECTS = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
 
@@ -75,7 +76,7 @@ def grants(setting: Setting, function: Function) -> Iterator[Grant]:
     yield Grant(("logs:CreateLogStream", "logs:PutLogEvents"), (f"{logs}:*",), "writes its logs")
     if not function.is_answering:
         queue = reference("aws_sqs_queue", label(function.name), "arn")
-        yield Grant(("sqs:SendMessage",), (queue,), "its dead letters")
+        yield Grant(DEAD_LETTERS, (queue,), "its dead letters, which it works off when that is asked for")
     for access, actions, why in (("read", READ_STREAM, "reads"), ("append", APPEND_STREAM, "appends to")):
         names = [use.name for use in function.uses_of("log") if use.access == access]
         if names:
