@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 from firehose_server import ContractError, Firehose
@@ -13,10 +15,15 @@ from firehose_server import ContractError, Firehose
 from asterism.adapters.aws.frames import bodies, frames
 from asterism.declare.record import Record
 from asterism.declare.stream import Stream, Transform
+from asterism.deploy.aws.build import design
+from asterism.deploy.derive import graph_of
+from asterism.deploy.package import Archive, Package
 from asterism.entry.delivery import Delivery
 from asterism.ports.log import Entry
+from asterism.project.load import load
 from asterism.run.records import Shape
 
+USER_DATA = Path(__file__).parents[3] / "examples" / "user_data"
 PREFIX = "lake/!{partitionKeyFromLambda:stream}/!{partitionKeyFromLambda:year}/!{partitionKeyFromLambda:month}/"
 ERRORS = "failed/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
 BACKUP = "backup/!{timestamp:yyyy/MM/dd/HH}/"
@@ -85,6 +92,43 @@ def test_frames_of_the_log_are_opened_on_the_way():
     stream.put_record_batch([*frames(entries)])
     stream.flush()
     assert [each["n"] for each in lines(stream, "lake/")] == [*range(50)]
+
+
+def deliveries():
+    """What the deployment of user_data tells Firehose, and what its functions answer with."""
+    _, graph = graph_of(USER_DATA, "aws", {})
+    made = design(graph, Package(Archive("platform", {}), Archive("libraries", {}))).resources
+    platform = load(USER_DATA, "aws", {}, sealed=True).platform
+    streams = {each.name: each for each in platform.streams}
+    for each in made:
+        if each.kind == "aws_kinesis_firehose_delivery_stream":
+            (told,) = each.arguments["extended_s3_configuration"]
+            name = each.name.removeprefix("backup_").replace("_", "-")
+            answer = Delivery(Shape(streams[name]), None, bodies).answered
+            yield name, Firehose(answer, told["prefix"], told["error_output_prefix"], "source/", NOON)
+
+
+def test_what_user_data_is_sent_is_in_its_lake_by_the_hour_and_read_back_by_sql(tmp_path):
+    ana = {"name": {"first_name": "Ana", "last_name": "Roe"}, "address": {"zip_code": "02169"}}
+    sent = {
+        "raw-users": [ana, [1, {"deep": [None]}], "text"],
+        "users": [{"first_name": "Ana", "last_name": "Roe", "zip_code": "02169"}],
+    }
+    for name, stream in deliveries():
+        (frame,) = frames([Entry(f"r{n}", "", msgspec.json.encode(each)) for n, each in enumerate(sent[name])])
+        stream.put_record_batch([frame])
+        stream.flush()
+        for key, body in stream.objects.items():
+            (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / f"{key}").write_bytes(body)
+        hour = f"{tmp_path}/lake/backup/{name}/2026/03/01/12/*.gz"
+        # As the catalogue's table has it: a line is the column `record`.
+        table = f"read_csv('{hour}', columns = {{record: 'VARCHAR'}}, delim = chr(1), quote = '', header = false)"
+        rows = duckdb.execute(f"SELECT record FROM {table}").fetchall()
+        assert [json.loads(record) for (record,) in rows] == sent[name]
+        assert not [key for key in stream.objects if "_failed" in key]
+    persons = duckdb.execute(f"SELECT record->>'zip_code' FROM {table}").fetchall()
+    assert persons == [("02169",)]
 
 
 def test_a_function_that_loses_a_record_is_noticed():
