@@ -21,7 +21,7 @@ from typing import Any
 
 _INVOCATION = 6_000_000
 _KEY = re.compile(r"!\{(timestamp|partitionKeyFromLambda|firehose):([^}]+)\}")
-_TIMES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H"}
+_TIMES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M"}
 
 
 class ContractError(Exception):

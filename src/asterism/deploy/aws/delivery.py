@@ -75,7 +75,7 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
                 {
                     "role_arn": reference("aws_iam_role", name, "arn"),
                     "bucket_arn": bucket,
-                    "prefix": "/".join([folder, *(f"!{{partitionKeyFromLambda:{part}}}" for part in PARTS), ""]),
+                    "prefix": prefix(folder),
                     "error_output_prefix": f"{lake.prefix}{FOLDER}/_failed/{log.name}/!{{firehose:error-output-type}}/",
                     "buffering_size": 64,
                     "buffering_interval": 60,
@@ -94,6 +94,11 @@ def delivery(setting: Setting, log: Log) -> Iterator[Resource]:
         f"the backup of {log.name} in the lake",
         log.place,
     )
+
+
+def prefix(folder: str) -> str:
+    """The hour in which each record came is its folder. A prefix without a time would be given one, the delivery's."""
+    return "/".join([folder, *(f"!{{partitionKeyFromLambda:{part}}}" for part in PARTS), "!{timestamp:mm}-"])
 
 
 def parameters(opener: str) -> list[dict[str, str]]:
