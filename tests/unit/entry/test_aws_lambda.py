@@ -232,7 +232,7 @@ def test_a_dead_letter_of_a_call_is_done_after_all_and_one_that_fails_again_stay
     bodies = [letter(shapes.objects(bucket, "in/late.ndjson")), letter(shapes.clock("reset")), letter({"s3": 1})]
     answer = handler(shapes.messages([json.dumps(each) for each in bodies]))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}
-    assert rows("SELECT count(*) FROM deliveries.deliveries WHERE id = 77") == [(1,)]
+    assert rows("SELECT count(*) FROM deliveries.records WHERE id = 77") == [(1,)]
 
 
 def test_an_event_of_no_known_kind_is_refused(function):
