@@ -65,7 +65,7 @@ class Sql:
             raise HttpProblem(400, f"The body cannot be unpacked: {error}.") from error
         except msgspec.DecodeError as error:
             status = 422 if isinstance(error, msgspec.ValidationError) else 400
-            raise HttpProblem(status, f"The body: {error}.") from error
+            raise HttpProblem(status, f'The body: {error}. Send {{"sql": "SELECT …"}} as JSON.') from error
 
 
 def operation() -> dict[str, Any]:

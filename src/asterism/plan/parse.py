@@ -11,6 +11,9 @@ from sqlglot.errors import ParseError, TokenError
 from asterism.errors import Problem
 
 DIALECT = "duckdb, normalization_strategy=case_sensitive"
+ONE = "Keep one SELECT a file."
+_TOKEN = re.compile(r"<Token token_type: \S+, text: (.*?), line: [^>]*>")
+"""How sqlglot tells of a token."""
 
 
 class Refused(Exception):
@@ -34,7 +37,7 @@ def parse(sql: str) -> exp.Query:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = str(first.get("highlight") or "").strip()
-        fact = str(first.get("description") or error).rstrip(".")
+        fact = _TOKEN.sub(r"'\1'", str(first.get("description") or error)).rstrip(".")
         fact = f"the SQL does not parse: {fact}{f', near {near!r}' if near else ''}"
         raise Refused(fact, "Correct the SQL; it is DuckDB's dialect.", int(first.get("line") or 1)) from error
     except TokenError as error:
@@ -44,12 +47,13 @@ def parse(sql: str) -> exp.Query:
     if not statements:
         raise Refused("there is no SELECT", "Write one SELECT below the header.")
     if len(statements) > 1:
-        raise Refused("there are several statements", "Keep one SELECT a file.")
+        raise Refused("there are several statements", ONE)
     (query,) = statements
     if isinstance(query, exp.Subquery):
         query = query.unnest()
     if not isinstance(query, exp.Query):
-        raise Refused(f"it is a {query.key.upper()}, not a SELECT", "Keep one SELECT a file.")
+        kind = query.key.upper()
+        raise Refused(f"it is {'an' if kind[0] in 'AEIOU' else 'a'} {kind}, not a SELECT", ONE)
     return query
 
 

@@ -20,7 +20,7 @@ from asterism.declare.model import Parameter, Query
 from asterism.declare.table import Column
 from asterism.errors import UsageError
 from asterism.plan import clock
-from asterism.plan.parse import Refused, parse
+from asterism.plan.parse import ONE, Refused, parse
 from asterism.plan.qualify import sources, spell_streams
 from asterism.plan.translate import translate
 from asterism.run.fence import refuse_reaching_out
@@ -31,6 +31,7 @@ _KEPT = 512
 """Questions whose SQL is kept as the engine is asked it: to parse and write it costs more than to run it."""
 _PASSING = (exp.Rand, exp.Uuid)
 _PASSING_NAMES = re.compile(r"nextval|uuid|uuidv\d|gen_random_uuid|random|today|age|(duckdb|pragma)_.*")
+_ONE = "Ask with one SELECT; data comes in by sources and models."
 _OWN_SCHEMAS = {"_asterism", "information_schema", "pg_catalog"}
 
 
@@ -149,7 +150,8 @@ def _read(subject: str, sql: str) -> exp.Query:
         if isinstance(refused.__cause__, ParseError) and refused.__cause__.errors:
             column = int(refused.__cause__.errors[0].get("col") or 0)
         line = refused.line if column else 0
-        raise SqlError(subject, refused.fact, refused.remedy, line, column) from refused
+        remedy = _ONE if refused.remedy == ONE else refused.remedy
+        raise SqlError(subject, refused.fact, remedy, line, column) from refused
     _read_only(tree, subject)
     refuse_reaching_out(tree, subject)
     return tree
@@ -160,7 +162,7 @@ def _read_only(tree: exp.Query, subject: str) -> None:
         if isinstance(
             node, (exp.Insert, exp.Update, exp.Delete, exp.Into, exp.Command, exp.Copy, exp.DDL, exp.Lock)
         ) and not isinstance(node, exp.Query):
-            raise SqlError(subject, f"it would {node.key}", "Ask with one SELECT; data comes in by sources and models.")
+            raise SqlError(subject, f"it would {node.key}", _ONE)
 
 
 def _is_passing(tree: exp.Query) -> bool:

@@ -221,7 +221,8 @@ def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:
     if isinstance(error, duckdb.InterruptException):
         return EngineError(name, "the statement was stopped", "Ask again, or for less.", interrupted=True)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return EngineError(name, text, "Give the machine more memory, or load in smaller chunks.")
+        fact = f"it needs more memory than there is: {text}"
+        return EngineError(name, fact, "Ask for less, load in smaller chunks, or give the machine more memory.")
     if isinstance(error, duckdb.IOException | duckdb.FatalException):
         return EngineError(name, text, "Check the disk that the file lies on, and repeat.", unavailable=True)
     return EngineError(name, text, f"The statement was: {sql[:1000]}")

@@ -52,6 +52,7 @@ def run(
     Other commands go on working: they are carried out by this process. A second `run` on the stage is refused.
     What it does is told on stderr: in words, or as objects of JSON. With --json, an event a line on stdout.
     """
+    from asterism.cli.memory import bound_memory
     from asterism.run.control import is_served
     from asterism.run.lock import StageLock
     from asterism.wire import Wiring
@@ -59,6 +60,7 @@ def run(
     chosen = common(context, project, stage, as_json, debug)
     loaded = load(chosen.root(), chosen.stage, vault=vault)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
+    bound_memory()
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
         served = None if no_http else (host, _port(loaded, host) if port is None else port)
         with closing(Telemetry(loaded, form(log_format), as_json=chosen.json)) as telemetry:
