@@ -57,7 +57,7 @@ def packed(project: Project, graph: Graph, wheels: Path | None = None) -> Packag
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     if graph.target.cloud == "gcp":
         content |= {"main.py": gcp_main().encode(), "requirements.txt": pins("gcp").encode()}
-        return Package(Archive("platform", content), None, python)
+        return Package(Archive("platform", content, compiled=True), None, python)
     files = wheel_files(wheels) if wheels else installed_files("aws", graph.target.architecture)
     libraries = Archive("libraries", {f"python/{path}": source for path, source in files.items()}, compiled=True)
     package = Package(Archive("platform", content, compiled=True), libraries, python)
