@@ -60,3 +60,9 @@ SELECT id FROM shop.orders WHERE id IN (SELECT unnest($1));
 
 SELECT * FROM (SELECT id AS a, at FROM shop.orders) AS p (x, y);
 --> SELECT * FROM (SELECT `id` AS `x`, `at` AS `y` FROM `shop__orders` AS `orders`) AS `p`
+
+SELECT note ->> id, CAST(json_merge_patch(note, '{"a": null, "b": 1}') AS VARCHAR), CAST('{"a": 1}' AS JSON) FROM shop.orders;
+--> SELECT COALESCE(JSON_VALUE(`note`[`id`]), NULLIF(TO_JSON_STRING(`note`[`id`]), 'null')), TO_JSON_STRING(JSON_SET(JSON_REMOVE(`note`, '$."a"'), '$."b"', PARSE_JSON('1'))), PARSE_JSON('{"a": 1}') FROM `shop__orders` AS `orders`
+
+SELECT make_timestamp(id * 1000000) FROM shop.orders;
+--> SELECT DATETIME(TIMESTAMP_MICROS(`id` * 1000000)) FROM `shop__orders` AS `orders`

@@ -33,6 +33,8 @@ class House:
     environment: dict[str, str] = field(default_factory=dict)
     heard: list[dict[str, Any]] = field(default_factory=list)
     """What `run` told."""
+    patience: float = PATIENCE
+    """Seconds that a command may take."""
 
     @classmethod
     def of(cls, example: str, folder: Path, stage: str = "dev", **environment: str) -> House:
@@ -81,7 +83,7 @@ class House:
         """Run a command; answer what it printed, its errors too where it is to fail."""
         command = [str(ASTERISM), *arguments, *self._place()]
         done = subprocess.run(
-            command, capture_output=True, text=True, env=self._environment(), check=False, timeout=PATIENCE
+            command, capture_output=True, text=True, env=self._environment(), check=False, timeout=self.patience
         )
         assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

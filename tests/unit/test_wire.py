@@ -100,7 +100,8 @@ places = {
     "aws": {"log": "kinesis://shop", "views": "dynamodb://views"},
     "gcp": {"log": "pubsub://project/shop", "views": "bigtable://project/instance/views"},
 }
-stage = Stage(sys.argv[3], "duckdb:///:memory:", "memory:///", sys.argv[1], **places[sys.argv[3]])
+warehouse = {"aws": "duckdb:///:memory:", "gcp": "bigquery://project/shop"}[sys.argv[3]]
+stage = Stage(sys.argv[3], warehouse, "memory:///", sys.argv[1], **places[sys.argv[3]])
 with Wiring(stage) as wiring:
     try:
         getattr(wiring, sys.argv[2])()
@@ -109,7 +110,7 @@ with Wiring(stage) as wiring:
 """
 
 
-@pytest.mark.parametrize(("cloud", "port"), [("aws", "states"), ("gcp", "states"), ("gcp", "log")])
+@pytest.mark.parametrize(("cloud", "port"), [("aws", "states"), ("gcp", "states"), ("gcp", "log"), ("gcp", "engine")])
 def test_a_stage_whose_library_is_not_installed_says_which_extra_has_it(tmp_path, cloud, port):
     done = subprocess.run(
         [sys.executable, "-c", BARRED, str(tmp_path), port, cloud], capture_output=True, text=True, check=True

@@ -6,44 +6,14 @@ is a DATETIME. https://cloud.google.com/bigquery/docs/reference/standard-sql/que
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
-from asterism.declare.model import Layout
 from asterism.declare.table import flat, plain
-from asterism.plan.parse import Refused
-
-DIALECT = "bigquery"
-_NUMERIC_SCALE, _NUMERIC_DIGITS = 9, 29
-"""Digits that NUMERIC has behind the point, and before it."""
-
-
-def sql(node: exp.Expr) -> str:
-    """A part of a statement as text."""
-    return str(node.sql(dialect=DIALECT, identify=True))
-
-
-def verbatim(text: str) -> exp.Expr:
-    """Text that is of BigQuery's dialect already: sqlglot writes a variable's name as it stands."""
-    return exp.Var(this=text)
-
-
-def layout(wanted: Layout, types: Mapping[str, str]) -> str:
-    """PARTITION BY and CLUSTER BY. Raises Refused for a column that BigQuery cannot lay rows apart by."""
-    told = ""
-    if wanted.partition is not None:
-        column, kind, unit = f"`{plain(wanted.partition)}`", types.get(wanted.partition, ""), wanted.unit.upper()
-        cut = {"DATE": "DATE", "TIMESTAMP": "DATETIME", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}.get(kind)
-        if cut is None or (cut == "DATE" and unit == "HOUR"):
-            fact = f"rows cannot lie apart by {wanted.unit} of {wanted.partition}, which is of type {kind}"
-            raise Refused(fact, "Name a column of days or moments in `-- partition:`.")
-        told += f" PARTITION BY {column if (cut, unit) == ('DATE', 'DAY') else f'{cut}_TRUNC({column}, {unit})'}"
-    if wanted.cluster:
-        told += f" CLUSTER BY {', '.join(f'`{plain(name)}`' for name in wanted.cluster)}"
-    return told
+from asterism.plan import bigquery_json, bigquery_types
+from asterism.plan.bigquery_types import sql, verbatim
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:
@@ -201,107 +171,6 @@ def _parameter(node: exp.Expr) -> exp.Expr:
     return verbatim(f"@p{node.name}")
 
 
-def _definition(node: exp.Expr) -> exp.Expr:
-    """A column keeps DuckDB's name of its type as its description: an INTEGER is an INT64 as a BIGINT is."""
-    kind = node.args.get("kind")
-    if not isinstance(kind, exp.DataType) or isinstance(node.parent, exp.Alter):
-        return node
-    return verbatim(f"{sql(node.this)} {_declared(kind)} OPTIONS(description = '{_duckdb(kind)}')")
-
-
-def _alter(node: exp.Expr) -> exp.Expr:
-    """ADD COLUMN and ALTER COLUMN … TYPE, and what the column says of itself."""
-    told = []
-    for action in node.args.get("actions") or ():
-        if isinstance(action, exp.ColumnDef) and isinstance(kind := action.args.get("kind"), exp.DataType):
-            told.append(f"ADD COLUMN IF NOT EXISTS {sql(action.this)} {_declared(kind)}")
-            told.append(f"ALTER COLUMN {sql(action.this)} SET OPTIONS(description = '{_duckdb(kind)}')")
-        elif isinstance(action, exp.AlterColumn) and isinstance(kind := action.args.get("dtype"), exp.DataType):
-            told.append(f"ALTER COLUMN {sql(action.this)} SET DATA TYPE {_declared(kind)}")
-            told.append(f"ALTER COLUMN {sql(action.this)} SET OPTIONS(description = '{_duckdb(kind)}')")
-    return verbatim("; ".join(f"ALTER TABLE {sql(node.this)} {each}" for each in told)) if told else node
-
-
-_DUCKDB = {
-    "INT": "INTEGER", "TEXT": "VARCHAR", "REAL": "FLOAT", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
-    "INT128": "HUGEINT", "UINT": "UINTEGER",
-}  # fmt: skip
-"""Where sqlglot calls a type otherwise than DuckDB does in its catalogue."""
-
-
-def _duckdb(kind: exp.DataType) -> str:
-    name = str(kind.sql(dialect="duckdb")).replace(", ", ",")
-    return re.sub(r"^\w+", lambda found: _DUCKDB.get(found[0], found[0]), name)
-
-
-def _declared(kind: exp.DataType) -> str:
-    if kind.this == exp.DType.DECIMAL and kind.expressions:
-        precision, scale = _digits(kind)
-        return f"{_decimal(kind)}({precision}, {scale})"
-    return sql(kind.copy().transform(_type))
-
-
-def _digits(kind: exp.DataType) -> tuple[int, int]:
-    precision, *scale = (int(each.name) for each in kind.expressions)
-    return precision, scale[0] if scale else 0
-
-
-def _decimal(kind: exp.DataType) -> str:
-    precision, scale = _digits(kind) if kind.expressions else (18, 3)
-    return "NUMERIC" if scale <= _NUMERIC_SCALE and precision - scale <= _NUMERIC_DIGITS else "BIGNUMERIC"
-
-
-_TYPES = {
-    "INT128": "BIGNUMERIC", "UINT128": "BIGNUMERIC", "UBIGINT": "NUMERIC", "UINT": "INT64", "USMALLINT": "INT64",
-    "UTINYINT": "INT64", "INTERVAL": "STRING", "UUID": "STRING", "ENUM": "STRING",
-}  # fmt: skip
-
-
-def _type(node: exp.Expr) -> exp.Expr:
-    """A type without its digits: a cast takes none."""
-    if node.find_ancestor(exp.ColumnDef, exp.AlterColumn) or (isinstance(node.parent, exp.Cast) and node.expressions):
-        return node  # their rules need the digits
-    kind = getattr(node.this, "value", str(node.this))
-    if kind == "DECIMAL":
-        return exp.DataType.build(_decimal(node), dialect=DIALECT) if isinstance(node, exp.DataType) else node
-    if kind in {"VARCHAR", "CHAR", "TEXT"}:
-        return exp.DataType.build("STRING", dialect=DIALECT)
-    return exp.DataType.build(_TYPES[kind], dialect=DIALECT) if kind in _TYPES else node
-
-
-def _cast(node: exp.Expr) -> exp.Expr:
-    """To a decimal: rounded to its scale, as elsewhere."""
-    kind = node.args["to"]
-    if not isinstance(kind, exp.DataType) or not kind.expressions:
-        return node
-    if kind.this != exp.DType.DECIMAL:
-        node.set("to", kind.copy().transform(_type))
-        return node
-    name = "SAFE_CAST" if isinstance(node, exp.TryCast) else "CAST"
-    return verbatim(f"ROUND({name}({sql(node.this)} AS {_decimal(kind)}), {_digits(kind)[1]})")
-
-
-def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - which of two operators it is
-    """`->` and `->>`: as text, a list or an object is its JSON, and null is NULL."""
-
-    def rule(node: exp.Expr) -> exp.Expr:
-        path = node.args["expression"]
-        if isinstance(path, exp.Literal):
-            steps = [exp.JSONPathKey(this=path.name) if path.is_string else exp.JSONPathSubscript(this=path.name)]
-        else:
-            steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
-        if not steps or any(isinstance(each.this, exp.Expr) for each in steps):
-            return node
-        said = "$" + "".join(_step(each) for each in steps)
-        literal = exp.Literal.string(said).sql(dialect=DIALECT)
-        found = f"JSON_QUERY({sql(node.this)}, {literal})"
-        if whole:
-            return verbatim(found)
-        return verbatim(f"COALESCE(JSON_VALUE({sql(node.this)}, {literal}), NULLIF(TO_JSON_STRING({found}), 'null'))")
-
-    return rule
-
-
 def _in(node: exp.Expr) -> exp.Expr:
     """`x in (select unnest(y))`."""
     query = node.args.get("query")
@@ -313,10 +182,6 @@ def _in(node: exp.Expr) -> exp.Expr:
         return node
     items = each.this if isinstance(each, exp.Explode) else each.expressions[0]
     return verbatim(f"{sql(node.this)} IN UNNEST({sql(items)})")
-
-
-def _step(step: exp.Expr) -> str:
-    return f"[{step.this}]" if isinstance(step, exp.JSONPathSubscript) else f'."{step.this}"'
 
 
 def _format(form: str) -> Callable[[exp.Expr], exp.Expr]:
@@ -337,11 +202,10 @@ def _select(node: exp.Expr) -> exp.Expr:
 
 
 def _unix_time(node: exp.Expr) -> exp.Expr:
-    """`epoch_ms`: a time without a zone, as in DuckDB."""
+    """`epoch_ms` and `make_timestamp`: a time without a zone, as in DuckDB."""
     scale = node.args.get("scale")
-    if scale is None or scale.name != "3":
-        return node
-    return verbatim(f"DATETIME(TIMESTAMP_MILLIS({sql(node.this)}))")
+    unit = {"3": "MILLIS", "6": "MICROS"}.get(scale.name if scale is not None else "")
+    return verbatim(f"DATETIME(TIMESTAMP_{unit}({sql(node.this)}))") if unit else node
 
 
 _PARTS = {
@@ -363,11 +227,15 @@ _FUNCTIONS = {
 
 
 def _anonymous(node: exp.Expr) -> exp.Expr:
+    if node.name.lower() == "json_merge_patch":
+        return bigquery_json.patched(node)
     template = _FUNCTIONS.get(node.name.lower())
     return verbatim(template.format(*map(sql, node.expressions))) if template else node
 
 
 RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+    **bigquery_types.RULES,
+    **bigquery_json.RULES,
     exp.Identifier: _identifier,
     exp.Table: _table,
     exp.Column: _column,
@@ -378,13 +246,6 @@ RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Subquery: _subquery,
     exp.Parameter: _parameter,
     exp.Placeholder: _parameter,
-    exp.ColumnDef: _definition,
-    exp.Alter: _alter,
-    exp.DataType: _type,
-    exp.Cast: _cast,
-    exp.TryCast: _cast,
-    exp.JSONExtract: _json(whole=True),
-    exp.JSONExtractScalar: _json(whole=False),
     exp.Dayname: _format("%A"),
     exp.Monthname: _format("%B"),
     exp.UnixToTime: _unix_time,
@@ -392,7 +253,6 @@ RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Extract: _extract,
     exp.Select: _select,
     exp.In: _in,
-    exp.JSONKeys: lambda node: verbatim(f"JSON_KEYS({sql(node.this)}, 1)"),
     exp.First: lambda node: verbatim(f"ANY_VALUE({sql(node.this)})"),
 }
 """Applied from the leaves up."""

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
-from asterism.plan import bigquery, redshift
+from asterism.plan import bigquery, bigquery_types, redshift
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
@@ -24,16 +24,16 @@ def translate(statement: exp.Expr | str, dialect: str) -> str:
 
 def identifier(name: str, dialect: str) -> str:
     """A table's or column's name as an identifier of `dialect`; `schema.table` is one table's name."""
-    if dialect == bigquery.DIALECT:
+    if dialect == bigquery_types.DIALECT:
         return f"`{flat(name)}`"
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def layout(wanted: Layout | None, types: Mapping[str, str], dialect: str) -> str:
     """What follows CREATE TABLE, for an engine that lets it be said how rows lie; `types` are DuckDB's, by column."""
-    if wanted is None or dialect != bigquery.DIALECT:
+    if wanted is None or dialect != bigquery_types.DIALECT:
         return ""
-    return bigquery.layout(wanted, types)
+    return bigquery_types.layout(wanted, types)
 
 
 @lru_cache(maxsize=2048)
@@ -82,7 +82,7 @@ def _without_qualify(select: exp.Select) -> exp.Select:
 
 def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
-    if dialect == bigquery.DIALECT:
+    if dialect == bigquery_types.DIALECT:
         return bigquery.surrogate_key(call)
     if dialect == redshift.DIALECT:
         return redshift.surrogate_key(call)
@@ -102,7 +102,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
 
 def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL loops over IS NOT DISTINCT FROM."""
-    if dialect == bigquery.DIALECT:
+    if dialect == bigquery_types.DIALECT:
         return bigquery.same(call)
     if dialect == redshift.DIALECT:
         return redshift.same(call)
@@ -231,7 +231,7 @@ def _one_term(window: exp.Expr) -> exp.Expr:
 
 
 _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
-    bigquery.DIALECT: bigquery.RULES,
+    bigquery_types.DIALECT: bigquery.RULES,
     "duckdb": {exp.Window: _one_term},
     redshift.DIALECT: redshift.RULES,
     "postgres": {
