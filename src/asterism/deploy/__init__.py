@@ -4,6 +4,7 @@
                   project, and neither network nor credentials nor the value of a secret.
     validate.py   Graph → problems, all at once, before anything is written or called.
     package.py    project → Package: the archives that functions run, the same bytes for the same input. Reads files.
+    setting.py    what the resources of either cloud are made from: names, variables, a function's environment
     aws/, gcp/    Graph, Package → Resources (resource.py): a kind of resource a file. They compute, touch nothing,
                   and do not know each other.
     terraform.py  Resources → `main.tf.json`
