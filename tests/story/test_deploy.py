@@ -61,6 +61,7 @@ class Site:
         self.environment = {**os.environ, **environment}
         self.name = f"{root.name.replace('_', '-')}-aws"
         self.endpoint = environment["AWS_ENDPOINT_URL"]
+        self.region = "eu-west-1" if root.name == "jupiter" else "eu-west-2"
         # Who comes by this socket is asked for no password, so that one may stand there to be looked for.
         self.secrets = {"WAREHOUSE_URL": database.url.replace("postgres@", f"postgres:{PLANTED}@")}
         self.buckets = ["artifacts", f"{root.name}_aws_lake"]
@@ -78,7 +79,7 @@ class Site:
 
     def aws(self, service: str) -> Any:
         return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="eu-west-2", aws_access_key_id="test",
+            service, endpoint_url=self.endpoint, region_name=self.region, aws_access_key_id="test",
             aws_secret_access_key="test",
         )  # fmt: skip
 

@@ -29,6 +29,8 @@ class SecretsManager:
                     if code(error) == "ResourceNotFoundException":
                         return None
                     raise
-            told = found.get("SecretString")
-            self._known[name] = told if told is not None else found["SecretBinary"].decode()
+            told, packed = found.get("SecretString"), found.get("SecretBinary")
+            if told is None and packed is None:  # it has a name, and no value yet
+                return None
+            self._known[name] = told if told is not None else packed.decode()
         return self._known[name]
