@@ -14,8 +14,9 @@ export async function show(page) {
   const edges = models.flatMap((model) => model.references.map(([column, to]) => ({ model: model.name, column, to })));
   const rows = new Map();
   for (const model of models) boxes.set(model.name, entity(model, edges, rows));
-  const inner = h("div.entities", {}, arranged(models, edges).map((group) => h("div.group", {}, group.map((name) => boxes.get(name)))));
-  place.replaceChildren(inner);
+  const { groups, rest } = arranged(models, edges);
+  const inner = h("div.entities", {}, groups.map((group) => h("div.group", {}, group.map((name) => boxes.get(name)))));
+  place.replaceChildren(inner, rest.length ? h("div.beside", {}, rest.map((name) => boxes.get(name))) : "");
   const all = h("button", { "aria-pressed": "false" }, "All columns");
   all.addEventListener("click", () => {
     const whole = all.getAttribute("aria-pressed") === "false";
@@ -44,14 +45,13 @@ function entity(model, edges, rows) {
   return h(`section.entity.kind-${model.kind}`, { "aria-label": `${model.kind} ${model.name}` }, h("h2", { title: model.description }, model.name, h("small", {}, model.kind)), list);
 }
 
-/** Facts in the middle, what they refer to on both sides, the rest at the end. */
+/** Facts in the middle, what they refer to on both sides; the rest below. */
 function arranged(models, edges) {
   const facts = models.filter((each) => edges.some((edge) => edge.model === each.name)).map((each) => each.name);
   const referred = [...new Set(edges.map((each) => each.to))].filter((name) => !facts.includes(name) && models.some((each) => each.name === name));
   const rest = models.map((each) => each.name).filter((name) => !facts.includes(name) && !referred.includes(name));
-  if (!facts.length) return split(rest, Math.min(4, Math.ceil(Math.sqrt(rest.length))));
   const [left, right] = split(referred, 2);
-  return [left ?? [], facts, right ?? [], ...split(rest, Math.ceil(rest.length / 6) || 0)].filter((each) => each.length);
+  return { groups: [left ?? [], facts, right ?? []].filter((each) => each.length), rest };
 }
 
 function split(names, parts) {
