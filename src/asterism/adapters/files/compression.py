@@ -10,7 +10,7 @@ import zstandard
 from asterism.adapters.files import lzop
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_MOST = 1 << 20
+_MOST = 1 << 18
 """Bytes that are handed on at once, however well they were packed."""
 _SLICE = 1 << 11
 """Bytes of zstd that are unpacked at once: packed as well as can be, they become 64 MB."""

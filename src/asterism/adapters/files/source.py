@@ -32,6 +32,8 @@ from asterism.ports.source import Answer, Batch, Cursor
 
 _LITTLE = 1 << 20
 """Bytes of objects that end a load by themselves: so little may be read ahead in vain."""
+_FIRST = 10_000
+"""Lines with which a load begins, at least, where its chunks have so many."""
 _GUESS = 100
 """Bytes of an object a row, before any has been read."""
 
@@ -209,7 +211,10 @@ class FilesSource:
             stack.callback(reading.let_go)
             reading.go_on_with(self._left)
             self._left = reading
-            read = self._read(reading, pending, position.at)
+            most = self._declared.chunk_rows
+            if not position.journal and position.at is None:  # there is something to be landed soon
+                most = min(most, max(most // 4, _FIRST))
+            read = self._read(reading, pending, position.at, most)
             stack.pop_all()
         return _Chunk(now, seen, reading, read, folder)
 
@@ -254,12 +259,12 @@ class FilesSource:
         self._list_at = self._list_at if is_told else now + self._relist
         return found
 
-    def _read(self, reading: Reading, pending: Sequence[Item], begun: _At | None) -> _Done:
-        """Read up to a chunk."""
+    def _read(self, reading: Reading, pending: Sequence[Item], begun: _At | None, most: int) -> _Done:
+        """Read up to so many lines."""
         done: Objects = {}
         size = 0
         for item in pending:
-            room = self._declared.chunk_rows - reading.seen
+            room = most - reading.seen
             if room <= 0:
                 return _Done(done, None, size, whole=False)
             first = begun[2] if begun is not None and begun[:2] == item[:2] else 0

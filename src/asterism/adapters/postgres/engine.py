@@ -31,7 +31,8 @@ _COPIED = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLE
 _TURN = int.from_bytes(b"asterism")
 """An advisory lock that every transaction holds. A process that is killed leaves a server's process behind, which may
 still commit: who connects next waits for it, and then reads a cursor that stays."""
-_ALWAYS = ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off")
+_ALWAYS = ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off", "default_statistics_target = 20")
+"""What is analyzed here has just been filled: how large it is matters at once, the rest is autovacuum's to find out."""
 _READING = ("default_transaction_read_only = on", "client_connection_check_interval = '1s'")
 _ALONE = ("lock_timeout = '60s'", "client_connection_check_interval = '1s'")
 _LOCK_TIMEOUT = "55P03"
