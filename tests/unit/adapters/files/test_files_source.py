@@ -254,7 +254,8 @@ def test_an_object_whose_reading_failed_is_read_from_where_it_was(tmp_path, afte
     store = Failing(folder.declared.url, "**/*", "s", pause=lambda _: None)
     store.after = after
     source = folder.source(store)
-    with pytest.raises(SourceError):  # at the step for which it was read, if it was read ahead
+    # It is told at the step for which it was read, if it was read ahead.
+    with pytest.raises(SourceError):  # noqa: PT012 - which step is not the point
         for _ in range(3):
             folder.step(source)
     assert store.broken
