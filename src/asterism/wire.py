@@ -207,13 +207,18 @@ class Wiring:
             from asterism.adapters.sqlite.events import SqliteEvents
 
             made = SqliteEvents(_path(uri))
+        elif scheme == "dynamodb":
+            with needing(subject):
+                from asterism.adapters.aws.events import DynamoEvents
+
+            made = DynamoEvents(uri)
         elif scheme == "bigtable":
             with needing(subject):
                 from asterism.adapters.gcp.events import BigtableEvents
 
             made = BigtableEvents(uri, project.families)
         else:
-            made = outside("events", scheme, subject, ("sqlite", "bigtable"))(uri)
+            made = outside("events", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
         self._lasting.callback(made.close)
         self._events = made
         return made

@@ -20,5 +20,12 @@ def test_sqlite_conforms(exercise: Callable[[MakeEvents], None], tmp_path: Path)
 
 
 @pytest.mark.parametrize("exercise", EVENTS_EXERCISES, ids=lambda exercise: exercise.__name__)
+def test_dynamodb_conforms(exercise: Callable[[MakeEvents], None], aws: dict[str, str]) -> None:
+    from asterism.adapters.aws.events import DynamoEvents
+
+    exercise(partial(DynamoEvents, f"dynamodb://events-{uuid4().hex}"))
+
+
+@pytest.mark.parametrize("exercise", EVENTS_EXERCISES, ids=lambda exercise: exercise.__name__)
 def test_bigtable_conforms(exercise: Callable[[MakeEvents], None], bigtable: str) -> None:
     exercise(partial(BigtableEvents, f"bigtable://project/instance/t{uuid4().hex}", FAMILIES))

@@ -213,6 +213,9 @@ def sensors_by_http(site: Site) -> None:
     site.until(lambda: site.rows("SELECT 1 FROM streams.accesses"))
     told = site("smoke", "--url", site.url, "--token", site.token)
     assert {"view occupancy", "view hourly", "read from streams.accesses"} <= {each["what"] for each in told["steps"]}
+    stored = {"key": "door-1", "until": "2019-08-05T14:02:12", "since": "2019-08-05T14:02:11"}
+    event, *_ = site.until(lambda: site.client.get("/events/accesses", params=stored).json()["items"])
+    assert (event["event"]["event"], event["realTimeStatus"]["writeTime"]) == (1, "2019-08-05T14:02:11")
 
 
 def money_by_http(site: Site) -> None:

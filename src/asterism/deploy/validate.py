@@ -19,7 +19,7 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lake": ("s3",),
         "log": ("kinesis",),
         "views": ("dynamodb",),
-        "events": (),
+        "events": ("dynamodb",),
     },
     "gcp": {
         "warehouse": ("bigquery", "postgresql", "postgres", "secret"),

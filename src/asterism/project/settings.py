@@ -75,7 +75,8 @@ STAGE_SETTINGS = (
         "events",
         str,
         "sqlite:///<state>/events.db",
-        "The event store, for streams that are stored: `sqlite:///file`, `bigtable://project/instance/table`; `none` "
+        "The event store, for streams that are stored: `sqlite:///file`, `dynamodb://table?region=…`, "
+        "`bigtable://project/instance/table`; `none` "
         "stores nothing on this stage.",
     ),
     Setting(

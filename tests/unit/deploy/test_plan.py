@@ -67,6 +67,7 @@ def test_the_command_line_tells_the_plan():
     assert {each["name"] for each in told["functions"]} == {
         "http",
         "writer",
+        "events-accesses",
         "view-occupancy",
         "view-site",
         "view-hourly",

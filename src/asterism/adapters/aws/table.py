@@ -106,6 +106,9 @@ class Table:
                 reasons = {each.get("Code") for each in error.response.get("CancellationReasons", ())}
                 if "ConditionalCheckFailed" in reasons:
                     raise RefusedError from error
+                if code(error) == "ResourceNotFoundException" and time.monotonic() < end:
+                    self._make()
+                    continue
                 again = reasons & _BUSY or code(error) == "TransactionInProgressException"
                 if not again or time.monotonic() > end:
                     raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asterism.deploy.aws.setting import bucket_arn
-from asterism.deploy.aws.table import CHANGES, POSITIONS, VIEWS, positions_name
+from asterism.deploy.aws.table import CHANGES, EVENTS, POSITIONS, VIEWS, positions_name
 from asterism.deploy.graph import Function, Use
 from asterism.deploy.resource import Grant, Resource, label
 from asterism.deploy.setting import Place, Setting, reference
@@ -86,6 +86,7 @@ def grants(setting: Setting, function: Function) -> Iterator[Grant]:
         table = reference("aws_dynamodb_table", POSITIONS, "arn")
         yield Grant(WRITE_TABLE, (table,), "notes how far it has read")
     yield from _views(function)
+    yield from _events(function)
     yield from _objects(setting, function)
     topics = tuple(use.name.partition("://")[2].partition("?")[0] for use in function.uses_of("alerts"))
     if topics:
@@ -105,6 +106,14 @@ def _views(function: Function) -> Iterator[Grant]:
         writes = "write" in kinds
         actions = WRITE_TABLE if writes else READ_TABLE
         yield Grant(actions, (table, f"{table}/index/{CHANGES}"), f"{'keeps' if writes else 'reads'} live views")
+
+
+def _events(function: Function) -> Iterator[Grant]:
+    kinds = {use.access for use in function.uses_of("events")}
+    if kinds:
+        table = reference("aws_dynamodb_table", EVENTS, "arn")
+        writes = "write" in kinds
+        yield Grant(WRITE_TABLE if writes else READ_TABLE, (table,), f"{'stores' if writes else 'reads'} events")
 
 
 def _objects(setting: Setting, function: Function) -> Iterator[Grant]:

@@ -1,4 +1,4 @@
-"""DynamoDB: the live views' states, and how far readers of the log have come."""
+"""DynamoDB: the live views' states, stored events, and how far readers of the log have come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from asterism.deploy.resource import Resource
 from asterism.deploy.setting import Setting
 
-VIEWS, POSITIONS = "views", "positions"
+VIEWS, EVENTS, POSITIONS = "views", "events", "positions"
 CHANGES = "changes"
 """The index by which changes are followed."""
 
@@ -31,6 +31,8 @@ def tables(setting: Setting) -> Iterator[Resource]:
     if any(function.uses_of("views") for function in graph.functions):
         name = table_name(graph.stores.views)
         yield table(VIEWS, name, "the states of the live views", graph.place("views"), index=True)
+    if any(function.uses_of("events") for function in graph.functions):
+        yield table(EVENTS, table_name(graph.stores.events), "stored events, by key and time", graph.place("events"))
     if graph.logs and (name := positions_name(graph.stores.log)):
         yield table(POSITIONS, name, "how far the log has been read, and what was erased", graph.place("log"))
 
