@@ -206,6 +206,27 @@ def counts_are_told(make_engine: MakeEngine) -> None:
     engine.close()
 
 
+def what_may_come_later_comes_before_what_follows(make_engine: MakeEngine) -> None:
+    """In a transaction and outside, and with the commit at the latest; its error too."""
+    engine = make_engine()
+    engine.later(_say(engine, "CREATE TABLE noted (a INTEGER)"))
+    engine.later(_say(engine, "INSERT INTO noted VALUES ($1)"), [1])
+    with engine.transaction():
+        engine.later(_say(engine, "INSERT INTO noted VALUES ($1)"), [2])
+        engine.later(_say(engine, "INSERT INTO noted SELECT a + $1 FROM noted WHERE a = $2"), [10, 2])
+        assert engine.rows(_say(engine, "SELECT a FROM noted WHERE a > $1 ORDER BY a"), [0]) == [(1,), (2,), (12,)]
+        engine.later(_say(engine, "DELETE FROM noted WHERE a = $1"), [1])
+
+    def fail() -> None:
+        with engine.transaction():
+            engine.later(_say(engine, "DELETE FROM noted"))
+            engine.later(_say(engine, "INSERT INTO nowhere VALUES (1)"))
+
+    _refused(fail)
+    assert engine.rows(_say(engine, "SELECT a FROM noted ORDER BY a")) == [(2,), (12,)]
+    engine.close()
+
+
 def a_stream_comes_back_out(make_engine: MakeEngine) -> None:
     """`fetch` hands over an Arrow stream of every row."""
     engine = make_engine()
@@ -239,6 +260,7 @@ ENGINE_EXERCISES: tuple[Callable[[MakeEngine], None], ...] = (
     a_failed_statement_leaves_the_engine_usable,
     parameters_are_bound,
     counts_are_told,
+    what_may_come_later_comes_before_what_follows,
     a_stream_comes_back_out,
     schemas_keep_tables_apart,
 )

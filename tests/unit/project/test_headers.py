@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from asterism.declare.model import Check, Parameter, Reference
+from asterism.declare.model import Check, Layout, Parameter, Reference
 from asterism.project import headers
 
 FACT = """\
@@ -142,3 +142,14 @@ def test_a_check_that_is_empty_or_stands_twice_is_a_problem():
     empty, twice = facts(text)
     assert "models/m.sql:4: the check is empty" in empty
     assert "models/m.sql:6: the check a > 1 stands twice" in twice
+
+
+def test_how_rows_lie_is_read():
+    text = "-- A.\n-- kind: fact\n-- key: a\n{}\nselect 1 as a"
+    model, problems = headers.model(Path("m.sql"), text.format("-- partition: sold_at month\n-- cluster: b, a"))
+    assert (model and model.layout, problems) == (Layout("sold_at", "month", ("b", "a")), [])
+    model, _ = headers.model(Path("m.sql"), text.format("-- partition: sold_at"))
+    assert model is not None
+    assert str(model.layout) == "by day of sold_at"
+    assert "'sold_at week' is not a column and a unit" in facts(text.format("-- partition: sold_at week"))[0]
+    assert "cluster names more than four columns" in facts(text.format("-- cluster: a, b, c, d, e"))[0]

@@ -19,8 +19,9 @@ from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.sheets import DuckDBSheets
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.declare.model import Parameter, Query
+from asterism.errors import UsageError
 from asterism.ports.engine import Engine
-from asterism.run.ask import Asking
+from asterism.run.ask import Asking, explain
 from asterism.run.ledger import Ledger
 from asterism.run.session import Session
 from asterism.run.wish import Refusal, Reply, Wish
@@ -194,6 +195,18 @@ def test_a_question_for_nobody_is_stopped(place: Place) -> None:
     timer.join()
     assert isinstance(refusal, Refusal)
     assert refusal.kind == "gone"
+
+
+def test_how_a_question_would_be_answered_is_told_in_the_engine_s_words(place: Place) -> None:
+    book: Any = SimpleNamespace(queries={}, tables=frozenset({"t"}))
+    least = Query("least", Path("least.sql"), "", "select i from t where i > $i", 1, (Parameter("i", "integer"),))
+    book.queries["least"] = least
+    for question, values in (("select i from t where i > 3", {}), ("least", {"i": "3"})):
+        found = explain(place.engine.reader(), book, question, values)
+        assert "scan" in found["plan"].lower()
+        assert found["bytes"] is None
+    with pytest.raises(UsageError, match="is not a query of this platform"):
+        explain(place.engine.reader(), book, "nothing", {})
 
 
 def test_a_question_waits_for_no_transaction_and_sees_nothing_half_done(place: Place) -> None:

@@ -155,6 +155,19 @@ class PostgresEngine:
                     raise self._failed(behind, sql) from error
                 raise EngineError(self._name, _first_line(error), f"The statement was: {sql[:1000]}") from error
 
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> str:
+        """How one SELECT would be answered, in PostgreSQL's words."""
+        with self._open().cursor() as cursor:
+            try:
+                # Results come by COPY elsewhere, and COPY takes no EXPLAIN.
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                cursor.execute(f"EXPLAIN {sql}", self._bound(parameters))
+                decoder = self._decoder.cursor()
+                decoder.register("_lines", cursor.fetch_arrow())
+                return "\n".join(str(line) for (line,) in decoder.execute("SELECT * FROM _lines").fetchall())
+            except AdbcError as error:
+                raise self._failed(error, sql) from error
+
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Engine.fetch`. Decimals are text, as the driver gives them."""
         cursor = self._open().cursor()

@@ -38,6 +38,10 @@ class Session(Protocol):
         """See `Engine.fetch`."""
         ...
 
+    def explain(self, sql: str, parameters: Sequence[Any] = ()) -> str:
+        """How one SELECT would be answered."""
+        ...
+
     def interrupt(self) -> None:
         """Stop the running statement."""
         ...
@@ -79,7 +83,7 @@ class PostgresReader:
 
     def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
         """See `Reader.explain`."""
-        return Explained("\n".join(str(row[0]) for part in self.rows(f"EXPLAIN {sql}", parameters) for row in part))
+        return Explained(self._session.explain(sql, parameters))
 
     def interrupt(self) -> None:
         """See `Reader.interrupt`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from asterism.adapters.gcp.bigquery.reading import arrow
+from asterism.adapters.gcp.bigquery.reading import Rows, arrow
 from asterism.adapters.gcp.bigquery.service import Service
 from asterism.adapters.gcp.bigquery.types import column_of, decoders
 from asterism.declare.table import Column, spelt
@@ -89,5 +89,4 @@ def arrow_of(service: Service, sql: str, ask: Callable[[str], dict[str, Any]]) -
     renamed = duckdb.connect()
     renamed.register("_found", found)
     names = ", ".join(f'"{field["name"]}" AS "{spelt(field["name"])}"' for field in fields)
-    stream: ArrowStream = renamed.sql(f"SELECT {names} FROM _found")
-    return stream
+    return Rows(renamed.sql(f"SELECT {names} FROM _found"))

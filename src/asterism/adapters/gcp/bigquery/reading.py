@@ -25,9 +25,9 @@ _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 class Rows:
-    """Implements `ArrowStream`, read once."""
+    """Implements `ArrowStream`, read once, of whatever nanoarrow takes for a stream."""
 
-    def __init__(self, source: InputStream) -> None:
+    def __init__(self, source: Any) -> None:
         self._stream = c_array_stream(source)
 
     def __arrow_c_schema__(self) -> object:
