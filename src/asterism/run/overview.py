@@ -67,7 +67,9 @@ def flows(warehouse: Warehouse) -> list[Flow]:
 def runs(warehouse: Warehouse, limit: int, *, failed: bool = False) -> list[Run]:
     """The latest steps of work, the newest first; with `failed`, only those that failed or left something behind."""
     found = [*warehouse.ledger.runs(limit, failed=failed), *_alerts(warehouse, limit)]
-    if not failed:
+    if failed:
+        found = [each for each in found if each.status != "ok" or each.error]
+    else:
         found += [*_taken_in(warehouse, limit), *_reports(warehouse, limit)]
     return sorted(found, key=lambda run: run.started_at, reverse=True)[:limit]
 
