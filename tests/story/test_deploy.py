@@ -108,8 +108,7 @@ class Site:
         """What `deploy` tells.
 
         On a busy machine MiniStack loses an answer now and then: Terraform asks once more, and is told that what it
-        made
-        is there already. Then a first deployment begins again, in an empty cloud.
+        made is there already. Then a first deployment begins again, in an empty cloud.
         """
         try:
             return self("deploy")

@@ -37,6 +37,11 @@ def places(state: Place, user: User) -> Place:
     if user.last_name == "Stop":
         raise ValueError("stop here")
     return Place(descriptions=state.descriptions + 1)
+
+
+@platform.view(users, key="last_name", after=users.table)
+def stored(state: Place, user: User) -> Place:
+    return Place(descriptions=state.descriptions + 1)
 """
 FILES = """
 from asterism.sources import Files
@@ -165,6 +170,16 @@ def test_a_view_that_stands_still_is_told_by_the_record_at_which_it_stands(funct
     wanted = [each for each in log.read("users", "look", {}, 10_000) if each.id == "Stop"]
     assert consume(monkeypatch, "view-places", "users") == [str(wanted[0].position >> 16)[1:]]
     assert consume(monkeypatch, "warehouse", "users") == []
+
+
+def test_a_view_that_is_woken_before_its_table_is_written_is_called_again(function, monkeypatch):
+    monkeypatch.setattr("asterism.entry.site._WRITING", 0.2)
+    handler(shapes.messages(['{"last_name": "Waits"}'], stream="users", id="waits"))
+    assert len(consume(monkeypatch, "view-stored", "users")) == 1
+    assert consume(monkeypatch, "warehouse", "users") == []
+    assert consume(monkeypatch, "view-stored", "users") == []
+    kept = site().wiring.states().get("stored", {("Waits", "")})
+    assert [each.value for each in kept.values()] == [b'{"descriptions":1}']
 
 
 def test_what_there_was_no_time_for_is_sent_again(function, monkeypatch):
