@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import boto3
 import httpx
 import pytest
 import terraform
+from botocore.config import Config
 from ministack import COMMAND, ministack
+from unit.adapters.amplitude.service import ExportServer
 from unit.adapters.smtp.postbox import Postbox, postbox
 
 from asterism.run.tokens import Tokens
@@ -80,7 +83,7 @@ class Site:
     def aws(self, service: str) -> Any:
         return boto3.client(
             service, endpoint_url=self.endpoint, region_name=self.region, aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_secret_access_key="test", config=Config(read_timeout=PATIENCE),
         )  # fmt: skip
 
     def state(self) -> list[str]:
@@ -219,6 +222,7 @@ def sensors_by_http(site: Site) -> None:
 
 def money_by_http(site: Site) -> None:
     """An event of money goes through table, transform and fraud rules; a mail is sent when somebody calls for it."""
+    site.clock("pull-amplitude")  # of which the models of all events are made as well
     smoke = site("smoke", "--url", site.url, "--token", site.token)
     assert "read from streams.sns_events" in {each["what"] for each in smoke["steps"]}
     context = {"accountId": "a1", "savedAmount": "100::WHOLE_CURRENCY::ZAR"}
@@ -287,9 +291,11 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, cloud: dict[str, str], 
         os.link(library, root / ".asterism" / "deploy" / "aws" / library.name)
     if name == "totesys":
         made.secrets["TOTESYS_URL"] = make_database().url
-    with postbox() as made.mail:
+    with postbox() as made.mail, closing(ExportServer()) as amplitude:
         if name == "jupiter":
-            made.secrets |= {"AMPLITUDE_KEY": "key", "AMPLITUDE_SECRET": "secret", "MAIL_URL": made.mail.url}
+            keys = {"AMPLITUDE_KEY": "the-key", "AMPLITUDE_SECRET": "the-secret"}
+            made.secrets |= {**keys, "MAIL_URL": made.mail.url}
+            settings.write_text(settings.read_text().replace("https://amplitude.com/api/2/export", amplitude.url))
         yield made
 
 

@@ -89,7 +89,8 @@ class Smoke:
         if answer.status_code == _FOUND:
             return "answers"
         if answer.status_code < 500:  # noqa: PLR2004 - what asking again does not mend
-            raise DeployError(f"smoke: {path}", f"answers {answer.status_code}: {answer.text[:200]}", _REMEDY)
+            remedy = _REMEDY if answer.status_code in _CLOSED else _UNMADE
+            raise DeployError(f"smoke: {path}", f"answers {answer.status_code}: {answer.text[:200]}", remedy)
         return None
 
     def _post(self, stream: str, records: Sequence[bytes], ids: list[str]) -> str | None:
@@ -117,4 +118,6 @@ class Smoke:
         return "has states" if answer.status_code == _FOUND and answer.json()["items"] else None
 
 
+_CLOSED = (401, 403)
+_UNMADE = "A model is made when what it reads has come once: wait for the first pull, or look at the functions' logs."
 _REMEDY = "Give a token with the scopes that it needs: --token, or ASTERISM_TOKEN in the environment."
