@@ -216,6 +216,11 @@ class Service:
             return self._refusing(method, path, params, json)
         except (Refused, httpx.HTTPError, GoogleAuthError) as error:
             raise self.failed(error, sql) from error
+        except RuntimeError as error:
+            if not self._client.is_closed:
+                raise
+            fact = "the connection was closed"  # by another thread, which wants no answer any more
+            raise EngineError(self.name, fact, "Ask again.", interrupted=True) from error
 
     def _refusing(self, method: str, path: str, params: Any = None, json: Any = None) -> dict[str, Any]:
         return _raise(self._client.request(method, f"{self._root}{path}", params=params, json=json))
