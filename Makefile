@@ -15,11 +15,11 @@ PYTEST_WORKERS ?= 3
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev .emulators/venv/.made .emulators/axe/.made
+test: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
 
 # Apart: following every line of every command that a story runs makes the tests a third slower.
-coverage: $(VENV)/.dev .emulators/venv/.made .emulators/axe/.made
+coverage: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev
@@ -32,7 +32,7 @@ check: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m fuzz --timeout=0
 
-soak: $(VENV)/.dev
+soak: $(VENV)/.dev .emulators/bigquery/.made
 	$(BIN)/python -m pytest -m soak --timeout=0
 
 bench: $(VENV)/.dev .bench/venv/.peers .bench/spark/.peers
