@@ -359,7 +359,7 @@ def test_objects_that_the_bucket_tells_of_are_read_at_once_and_no_others(bucket,
     liberta = of_bucket(tmp_path / "liberta", name)
     platform = liberta.root / "platform.py"
     told = 'every="1h",\n    notified=platform.stream("notices", keep="1d")'
-    platform.write_text(platform.read_text().replace('every="1s"', told))
+    platform.write_text(platform.read_text().replace('every="500ms"', told))
     token = liberta("token", "create", "--scope", "ingest:notices").strip()
     store.put("0.lzo", packed(json.dumps(event(0, "u0", "s0")).encode()))
 

@@ -164,25 +164,25 @@ def test_each_event_is_a_row_by_sensor_and_time_with_the_count_that_it_left_besi
 ) -> None:
     for number, (event, minute) in enumerate([(1, 5), (1, 1), (-1, 9), (1, 5)]):
         for _ in range(2):
-            send(door, access("gate-1", event, f"2019-08-05T14:{minute:02d}:11"), f"gate-{number}")
-        site.until(lambda: live_events(door, "gate-1") == number + 1)  # noqa: B023 - at once
-    rows = site.json("events", "accesses", "--key", "gate-1")["items"]
+            send(door, access("hatch", event, f"2019-08-05T14:{minute:02d}:11"), f"hatch-{number}")
+        site.until(lambda: live_events(door, "hatch") == number + 1)  # noqa: B023 - at once
+    rows = site.json("events", "accesses", "--key", "hatch")["items"]
     assert [(each["id"], each["at"]) for each in rows] == [
-        ("gate-1", "2019-08-05T14:01:11"), ("gate-0", "2019-08-05T14:05:11"),
-        ("gate-3", "2019-08-05T14:05:11"), ("gate-2", "2019-08-05T14:09:11"),
+        ("hatch-1", "2019-08-05T14:01:11"), ("hatch-0", "2019-08-05T14:05:11"),
+        ("hatch-3", "2019-08-05T14:05:11"), ("hatch-2", "2019-08-05T14:09:11"),
     ]  # fmt: skip
     assert [each["realTimeStatus"]["currentOccupancy"] for each in rows] == [2, 1, 2, 1]
-    assert rows[0]["event"] == access("gate-1", 1, "2019-08-05T14:01:11")
-    asked: dict[str, Any] = {"key": "gate-1", "since": "2019-08-05T16:05:11+02:00", "until": "2019-08-05T14:09:11"}
+    assert rows[0]["event"] == access("hatch", 1, "2019-08-05T14:01:11")
+    asked: dict[str, Any] = {"key": "hatch", "since": "2019-08-05T16:05:11+02:00", "until": "2019-08-05T14:09:11"}
     first = door.get("/events/accesses", params={**asked, "limit": 1}).json()
     rest = door.get("/events/accesses", params={**asked, "after": first["next"]}).json()
     assert ([*first["items"], *rest["items"]], rest["next"]) == (rows[1:3], None)
     assert door.get("/events/doors", params=asked).status_code == 404
     assert door.get("/events/accesses", params={**asked, "after": "x"}).status_code == 400
-    site("erase", "--stream", "accesses", "--where", "service = 'gate-1'", "--yes")
-    assert site.json("events", "accesses", "--key", "gate-1")["items"] == []
-    assert "no stream that is stored" in site("events", "doors", "--key", "gate-1", code=2)
-    assert "is no time" in site("events", "accesses", "--key", "gate-1", "--since", "noon", code=2)
+    site("erase", "--stream", "accesses", "--where", "service = 'hatch'", "--yes")
+    assert site.json("events", "accesses", "--key", "hatch")["items"] == []
+    assert "no stream that is stored" in site("events", "doors", "--key", "hatch", code=2)
+    assert "is no time" in site("events", "accesses", "--key", "hatch", "--since", "noon", code=2)
 
 
 def live_events(door: httpx.Client, key: str) -> int:

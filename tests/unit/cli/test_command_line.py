@@ -69,7 +69,7 @@ def result(folder: Path, *arguments: str, **options):
 
 def test_a_platform_is_checked_refreshed_and_asked(shop):
     assert result(shop, "check")["models"] == [
-        {"model": "dim_day", "kind": "dimension", "maintained": "incremental, by day"}
+        {"model": "dim_day", "kind": "dimension", "maintained": "incremental, by day", "layout": ""}
     ]
     assert [each["table"] for each in result(shop, "refresh")["refreshed"]] == ["dim_day"]
     assert result(shop, "query", "days", "--param", "since=2024-01-02") == {
