@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 import msgspec
@@ -99,11 +100,15 @@ class Beside:
         self._of, self._family, self._events = of, family, events
         self._places = Places(of)
 
-    def standing(self, records: Sequence[Logged]) -> int:
-        """How many of these, from the first on, have their row, or are waited for no longer. Raises StateError."""
+    def standing(self, records: Sequence[Logged], folded: AbstractSet[int] = frozenset()) -> int:
+        """How many of these, from the first on, have their row, or are waited for no longer. Raises StateError.
+
+        `folded` are those, by their index, that need none.
+        """
         places, due = self._places.known(records), (time.time() - _PATIENCE) * 1_000_000
         missing = self._events.missing(self._of, [*places.values()])
-        awaited = (index for index, place in places.items() if place in missing and records[index].at > due)
+        lacking = (index for index, place in places.items() if place in missing and index not in folded)
+        awaited = (index for index in lacking if records[index].at > due)
         return min(awaited, default=len(records))
 
     def write(self, fence: int, left: Sequence[tuple[Logged, bytes]]) -> None:

@@ -145,7 +145,7 @@ class ViewWorker:
         fresh = self._fresh(records)
         if not fresh:
             return 0
-        if self._beside is not None and self._beside.standing(fresh) < len(fresh):
+        if self._stored(fresh) < len(fresh):
             raise StateError(f"view {self._name}", "its records are not in the event store yet", "It is tried again.")
         return self._folded(fresh)
 
@@ -224,7 +224,19 @@ class ViewWorker:
         if self.view.after is not None and self._log.numbered:
             written = self._log.standing(self._stream).committed.get(WRITER, {})
             records = [each for each in records if each.position <= written.get(each.partition, -1)]
-        return records if self._beside is None else records[: self._beside.standing(records)]
+        return records[: self._stored(records)]
+
+    def _stored(self, records: Sequence[Logged]) -> int:
+        """How many of these, from the first on, need be waited for no longer.
+
+        One that is folded in already and comes again may have no row any more: it was erased.
+        """
+        if self._beside is None:
+            return len(records)
+        found = self._beside.standing(records)
+        if found == len(records) or self._seen is None:
+            return found
+        return self._beside.standing(records, self._seen.again(records))
 
     def _seeing(self, name: str) -> Seen | None:
         """What is to know the ids, where the log does not."""

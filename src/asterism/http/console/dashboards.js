@@ -76,6 +76,7 @@ function card(query, context, given, alone) {
       place.replaceChildren(answerTable(view.asTable ? last.columns : columns, rows, titleOf(query)));
     } else {
       await draw(place, chart, last.columns, rows, titleOf(query));
+      if (view.asTable) await paint(); // it was asked for while the chart was drawn
     }
   };
   const look = async () => {
