@@ -24,8 +24,12 @@ PLACE = "the event store"
 MOST_RECORDS = 5_000
 _LONGEST = 1_500
 """Bytes of a key, and of an id: row keys end at 4 KB."""
-_PATIENCE = 3600.0
-"""Seconds after which a view no longer waits for a row: it was erased, where the log could not let go of its record."""
+_PATIENCE, _BROKERS_PATIENCE = 3600.0, 30.0
+"""Seconds after which a view no longer waits for a row: it was erased, where the log could not let go of its record.
+
+A broker without numbers brings again what was under way when a view was made anew, as an erasure does: of the erased
+there is no row, and they must not hold up the others for long.
+"""
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -100,12 +104,15 @@ class Beside:
         self._of, self._family, self._events = of, family, events
         self._places = Places(of)
 
-    def standing(self, records: Sequence[Logged], folded: AbstractSet[int] = frozenset()) -> int:
+    def standing(
+        self, records: Sequence[Logged], folded: AbstractSet[int] = frozenset(), *, numbered: bool = True
+    ) -> int:
         """How many of these, from the first on, have their row, or are waited for no longer. Raises StateError.
 
-        `folded` are those, by their index, that need none.
+        `folded` are those, by their index, that need none; `numbered` says whether the log numbers its records.
         """
-        places, due = self._places.known(records), (time.time() - _PATIENCE) * 1_000_000
+        patience = _PATIENCE if numbered else _BROKERS_PATIENCE
+        places, due = self._places.known(records), (time.time() - patience) * 1_000_000
         missing = self._events.missing(self._of, [*places.values()])
         lacking = (index for index, place in places.items() if place in missing and index not in folded)
         awaited = (index for index in lacking if records[index].at > due)

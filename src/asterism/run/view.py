@@ -233,10 +233,11 @@ class ViewWorker:
         """
         if self._beside is None:
             return len(records)
-        found = self._beside.standing(records)
+        numbered = self._log.numbered
+        found = self._beside.standing(records, numbered=numbered)
         if found == len(records) or self._seen is None:
             return found
-        return self._beside.standing(records, self._seen.again(records))
+        return self._beside.standing(records, self._seen.again(records), numbered=numbered)
 
     def _seeing(self, name: str) -> Seen | None:
         """What is to know the ids, where the log does not."""
