@@ -59,6 +59,7 @@ def liberta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with house.running():
         house.until(lambda: house.told("pulled"))  # the table stands
         house.until(lambda: house.one("select count(*) from rawevents.events") >= 100_000)
+        house.until(lambda: {each["state"] for each in house.json("status")["models"]} == {"current"})  # the star too
         yield house
 
 
