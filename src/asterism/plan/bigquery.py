@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from asterism.declare.table import flat, plain
 from asterism.plan import bigquery_json, bigquery_types
-from asterism.plan.bigquery_types import sql, verbatim
+from asterism.plan.bigquery_types import sql
+from asterism.plan.dialect import verbatim
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:

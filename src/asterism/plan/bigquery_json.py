@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from asterism.plan.bigquery_types import DIALECT, of_json, sql, verbatim
+from asterism.plan.bigquery_types import DIALECT, of_json, sql
+from asterism.plan.dialect import verbatim
 
 
 def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - which of two operators it is

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from asterism.declare.model import Layout
 from asterism.declare.table import plain
+from asterism.plan.dialect import verbatim
 from asterism.plan.parse import Refused
 
 DIALECT = "bigquery"
@@ -20,11 +21,6 @@ _NUMERIC_SCALE, _NUMERIC_DIGITS = 9, 29
 def sql(node: exp.Expr) -> str:
     """A part of a statement as text."""
     return str(node.sql(dialect=DIALECT, identify=True))
-
-
-def verbatim(text: str) -> exp.Expr:
-    """Text that is of BigQuery's dialect already: sqlglot writes a variable's name as it stands."""
-    return exp.Var(this=text)
 
 
 def layout(wanted: Layout, types: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
 from asterism.declare.table import REDSHIFT_TEXT
+from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole
 
 DIALECT = "redshift"
 TEXT, JSON, UUID, INTERVAL = (f"VARCHAR({REDSHIFT_TEXT[kind]})" for kind in ("VARCHAR", "JSON", "UUID", "INTERVAL"))
@@ -20,11 +21,6 @@ TEXT, JSON, UUID, INTERVAL = (f"VARCHAR({REDSHIFT_TEXT[kind]})" for kind in ("VA
 def sql(node: exp.Expr) -> str:
     """A part of a statement as text."""
     return str(node.sql(dialect=DIALECT, identify=True))
-
-
-def verbatim(text: str) -> exp.Expr:
-    """Text that is of Redshift's dialect already: sqlglot writes a variable's name as it stands."""
-    return exp.Var(this=text)
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:
@@ -128,15 +124,6 @@ def _listed(node: exp.Expr) -> exp.Expr:
     return verbatim(text)
 
 
-def _parameter(node: exp.Expr) -> exp.Expr:
-    return verbatim(f"${node.name}")
-
-
-def _extract(node: exp.Expr) -> exp.Expr:
-    """DuckDB's date parts are integers."""
-    return node if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "BIGINT")
-
-
 def _part(template: str) -> Callable[[exp.Expr], exp.Expr]:
     def rule(node: exp.Expr) -> exp.Expr:
         return verbatim(template.format(sql(node.this)))
@@ -174,17 +161,7 @@ def _json(node: exp.Expr) -> exp.Expr:
     return verbatim(f"NULLIF(JSON_EXTRACT_PATH_TEXT({sql(node.this)}, {keys}, TRUE), '')")
 
 
-_TYPES = {
-    "INT128": "DECIMAL(38, 0)",
-    "UBIGINT": "DECIMAL(20, 0)",
-    "UINT": "BIGINT",
-    "USMALLINT": "INT",
-    "UTINYINT": "SMALLINT",
-    "TINYINT": "SMALLINT",
-    "JSON": JSON,
-    "UUID": UUID,
-    "INTERVAL": INTERVAL,
-}
+_TYPES = {**NUMBERS, "JSON": JSON, "UUID": UUID, "INTERVAL": INTERVAL}
 
 
 def _type(node: exp.Expr) -> exp.Expr:
@@ -198,15 +175,15 @@ def _type(node: exp.Expr) -> exp.Expr:
 RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.First: _any_value,
     exp.GroupConcat: _listed,
-    exp.Parameter: _parameter,
-    exp.Placeholder: _parameter,
+    exp.Parameter: numbered,
+    exp.Placeholder: numbered,
     exp.DataType: _type,
     exp.Except: _counted("EXCEPT"),
     exp.Intersect: _counted("INTERSECT"),
     exp.Filter: _filter,
     exp.NullSafeEQ: _distinct(negated=False),
     exp.NullSafeNEQ: _distinct(negated=True),
-    exp.Extract: _extract,
+    exp.Extract: whole,
     exp.Anonymous: _anonymous,
     exp.UnixToTime: _unix_time,
     exp.JSONExtract: _json,

@@ -11,6 +11,7 @@ from sqlglot import exp
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
 from asterism.plan import bigquery, bigquery_types, redshift
+from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
@@ -97,7 +98,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
         sql = f"CAST(CAST('0x' || {digest} AS UBIGINT) & 9223372036854775807 AS BIGINT)"
     else:
         sql = f"(CAST(CAST('x' || {digest} AS BIT(64)) AS BIGINT) & 9223372036854775807)"
-    return _verbatim(sql)
+    return verbatim(sql)
 
 
 def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
@@ -110,26 +111,17 @@ def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
     first, second = (side.sql("postgres", identify=True) for side in (one, other))
-    return _verbatim(f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
-
-
-def _verbatim(sql: str) -> exp.Expr:
-    """Text that is already of the target's dialect: sqlglot writes a variable's name as it stands."""
-    return exp.Var(this=sql)
+    return verbatim(f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
 
 
 def _try_cast(node: exp.Expr) -> exp.Expr:
     value = node.this.sql("postgres", identify=True)
     kind = node.args["to"].sql("postgres")
-    return _verbatim(f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
+    return verbatim(f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
 
 
 def _first(node: exp.Expr) -> exp.Expr:
-    return _verbatim(f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
-
-
-def _parameter(node: exp.Expr) -> exp.Expr:
-    return _verbatim(f"${node.name}")
+    return verbatim(f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
 
 
 _POSTGRES_FUNCTIONS: dict[str, str] = {
@@ -145,7 +137,7 @@ def _function(name: str) -> Callable[[exp.Expr], exp.Expr]:
     template = _POSTGRES_FUNCTIONS[name]
 
     def rule(node: exp.Expr) -> exp.Expr:
-        return _verbatim(template.format(node.this.sql("postgres", identify=True)))
+        return verbatim(template.format(node.this.sql("postgres", identify=True)))
 
     return rule
 
@@ -154,7 +146,7 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     template = _POSTGRES_FUNCTIONS.get(node.name.lower())
     if template is None:
         return node
-    return _verbatim(template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
+    return verbatim(template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
 
 
 def _unix_time(node: exp.Expr) -> exp.Expr:
@@ -162,7 +154,7 @@ def _unix_time(node: exp.Expr) -> exp.Expr:
     scale = node.args.get("scale")
     if scale is None or scale.name != "3":
         return node
-    return _verbatim(_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
+    return verbatim(_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
 
 
 def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
@@ -175,34 +167,19 @@ def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
         if not steps or not plain or any(isinstance(each.this, exp.Expr) for each in steps):
             return node
         keys = ", ".join(exp.Literal.string(str(each.this)).sql("postgres") for each in steps)
-        return _verbatim(f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
+        return verbatim(f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
 
     return rule
-
-
-def _extract(node: exp.Expr) -> exp.Expr:
-    """DuckDB's date parts are integers, PostgreSQL's are numeric."""
-    if isinstance(node.parent, exp.Cast):
-        return node
-    return exp.cast(node.copy(), "BIGINT")
 
 
 def _part(part: str) -> Callable[[exp.Expr], exp.Expr]:
     def rule(node: exp.Expr) -> exp.Expr:
-        return _verbatim(f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
+        return verbatim(f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
 
     return rule
 
 
-_TYPES = {
-    "INT128": "DECIMAL(38, 0)",
-    "UBIGINT": "DECIMAL(20, 0)",
-    "UINT": "BIGINT",
-    "USMALLINT": "INT",
-    "UTINYINT": "SMALLINT",
-    "TINYINT": "SMALLINT",
-    "JSON": "JSONB",
-}
+_TYPES = {**NUMBERS, "JSON": "JSONB"}
 
 
 def _type(node: exp.Expr) -> exp.Expr:
@@ -237,10 +214,10 @@ _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
     "postgres": {
         exp.TryCast: _try_cast,
         exp.First: _first,
-        exp.Parameter: _parameter,
-        exp.Placeholder: _parameter,
+        exp.Parameter: numbered,
+        exp.Placeholder: numbered,
         exp.DataType: _type,
-        exp.Extract: _extract,
+        exp.Extract: whole,
         exp.Anonymous: _anonymous,
         exp.UnixToTime: _unix_time,
         exp.JSONExtract: _json("#>"),
