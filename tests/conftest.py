@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -19,6 +19,7 @@ from emulators_gcp import bigquery, bigtable, gcs, make_dataset, pubsub  # noqa:
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all of the package anew
 SETTINGS = {
     "fsync": "off",  # the tests don't pull plugs
     "autovacuum": "off",  # it takes transaction ids when it likes, and some tests count them
@@ -27,6 +28,25 @@ SETTINGS = {
     "max_wal_senders": "4",
 }
 _numbers = count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have workers begin with what takes long, each with some of it: what begins last is waited for by all.
+
+    Each of them is given a run of the list to begin with, all of a length.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    marks = {each: mark.args[0] for each in items if (mark := each.get_closest_marker("slow"))}
+    slow = sorted(marks, key=lambda each: -marks[each])
+    rest, ordered = iter([each for each in items if each not in marks]), []
+    for worker in range(workers):
+        share = slow[worker::workers]
+        length = (len(items) - len(ordered)) // (workers - worker)
+        ordered += [*share, *islice(rest, max(0, length - len(share)))]
+    items[:] = [*ordered, *rest]
 
 
 class Database:

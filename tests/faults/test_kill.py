@@ -131,6 +131,7 @@ def final_check(scene: Scene) -> None:
         assert rows == after[table], f"{table}: {[*(rows - after[table])][:3]} became {[*(after[table] - rows)][:3]}"
 
 
+@pytest.mark.slow(37)
 @pytest.mark.timeout(240)
 def test_nothing_is_lost_by_ten_kills(tmp_path: Path, database: Database) -> None:
     scene = copied(tmp_path / "totesys", database, chunk_rows=500)
@@ -139,6 +140,7 @@ def test_nothing_is_lost_by_ten_kills(tmp_path: Path, database: Database) -> Non
     final_check(scene)
 
 
+@pytest.mark.slow(30)
 @pytest.mark.timeout(240)
 def test_nothing_is_lost_by_kills_with_postgresql_as_the_warehouse(
     tmp_path: Path, make_database: Callable[[], Database]

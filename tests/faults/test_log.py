@@ -41,7 +41,7 @@ def appended(log: SqliteLog, name: str, size: int, count: int = 10) -> list[str]
     return [entry.id for entry in entries]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @pytest.mark.timeout(300)
 def test_what_was_acknowledged_before_a_kill_stands_once(tmp_path: Path) -> None:
     path, rng = tmp_path / "log.db", Random(7)

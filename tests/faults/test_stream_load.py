@@ -13,7 +13,7 @@ from faults.test_stream_kill import exact
 EVENTS, CLIENTS, BATCH = 100_000, 8, 200
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.timeout(300)
 def test_a_hundred_thousand_events_sent_twice_shuffled_by_eight_clients(tmp_path: Path) -> None:
     rng, hall = Random(7), Hall(tmp_path / "hall")

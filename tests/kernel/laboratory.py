@@ -49,6 +49,8 @@ class Laboratory:
     mutation: Mutation | None = None
     moment: datetime = datetime(2024, 1, 1)
     held: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, Counter[Row]] = field(default_factory=dict)
+    """What stood in each model's table after the last step."""
 
     def __post_init__(self) -> None:
         self.session = Session(self.engine)
@@ -92,19 +94,19 @@ class Laboratory:
         """One batch: for each table, rows to put there and keys to delete; then check everything."""
         self.moment += timedelta(seconds=1)
         self.held = {}
-        before = {plan.table.name: self._content(plan) for plan in self.compiled.plans}
         while True:
             try:
                 with self.session.transaction():
                     refresh = Refresh(self.session, self.ledger, self.compiled, self.moment, held=self.held)
                     self._put(batch or {}, refresh)
                     refresh.run()
-                    self._check(refresh, before)
+                    contents = self._check(refresh)
             except Broken as broken:
                 if broken.model in self.held:
                     raise
                 self.held[broken.model] = broken.error
             else:
+                self.contents |= contents
                 return refresh
 
     def rows(self, sql: str) -> list[Row]:
@@ -128,59 +130,63 @@ class Laboratory:
                 refresh.changes[name] = applied.delta
 
     def _values(self, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-        name = self.session.own(self.session.name())
-        spelled = ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
-        self.session.execute(f"CREATE TEMPORARY TABLE {quote(name)} ({spelled})")
-        if rows:
-            values = ", ".join(f"({', '.join(literal(value) for value in row)})" for row in rows)
-            self.session.execute(f"INSERT INTO {quote(name)} VALUES {values}")
-        return name
-
-    def _content(self, plan: Plan) -> Counter[Row]:
-        columns = self.engine.columns(plan.table.name)
-        if not columns:
-            return Counter()
-        return self._counted(plan.table.name, [column.name for column in columns])
+        """Rows of Python's as a temporary table."""
+        names = listed([column.name for column in columns])
+        casts = ", ".join(f"CAST({quote(each.name)} AS {each.type}) AS {quote(each.name)}" for each in columns)
+        nothing = f"({', '.join('NULL' for _ in columns)})"
+        values = ", ".join(f"({', '.join(literal(value) for value in row)})" for row in rows)
+        condition = "" if rows else " WHERE false"
+        return self.session.keep(f"SELECT {casts} FROM (VALUES {values or nothing}) AS v({names}){condition}")
 
     def _counted(self, name: str, columns: Sequence[str]) -> Counter[Row]:
         return Counter(_plain(row) for row in self.session.rows(f"SELECT {listed(columns)} FROM {quote(name)}"))
 
-    def _check(self, refresh: Refresh, before: Mapping[str, Counter[Row]]) -> None:
-        """Every model that isn't held equals its full rebuild; every change set is the true and least difference."""
-        states = self.ledger.models()
+    def _check(self, refresh: Refresh) -> dict[str, Counter[Row]]:
+        """Every model that isn't held equals its full rebuild; every change set is the true and least difference.
+
+        Answers what stands in the tables. What a SELECT gives is compared here, row by row; floats as `apply` does.
+        """
+        states, contents = self.ledger.models(), {}
         for plan in self.compiled.plans:
             name = plan.table.name
             if states[name].state == "held":
                 assert name not in refresh.changes
                 continue
             target = refresh.tables.target(plan)
+            others = [each.name for each in self.session.columns(name) if each.name not in target.columns]
+            columns = [*target.columns, *others]
+            content = contents[name] = self._counted(name, columns)
             tick = states[name].ticked_at or self.moment
             expected = refresh.tables.computed(plan, plan.full_sql(tick, self.engine.dialect), target)
-            where = " WHERE is_current" if target.record else ""
-            current = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(name)} AS t{where}")
-            wrong = (
-                difference(self.session, target, current, expected),
-                difference(self.session, target, expected, current),
-            )
-            found = [self.session.rows(f"SELECT * FROM {quote(each)}") for each in wrong]
+            if target.floats:
+                where = " WHERE is_current" if target.record else ""
+                current = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(name)} AS t{where}")
+                pairs = ((current, expected), (expected, current))
+                found = [self._counted(difference(self.session, target, *each), target.columns) for each in pairs]
+            else:
+                stands = Counter[Row]()
+                for row, times in content.items():
+                    if not target.record or row[columns.index("is_current")]:
+                        stands[row[: len(target.columns)]] += times
+                wanted = self._counted(expected, target.columns)
+                found = [stands - wanted, wanted - stands]
             if target.kept_for:
-                found[0] = []
-            assert found == [[], []], (
+                found[0] = Counter()
+            assert not any(found), (
                 f"{name} ({plan.maintenance}) has {found[0]}, lacks {found[1]}\n{plan.query.sql('duckdb')}"
             )
-            self._check_delta(plan, refresh.changes.get(name), before[name], refresh.totals)
+            if name not in refresh.totals:  # built afresh, or given other columns
+                self._check_delta(name, columns, refresh.changes.get(name), content)
+        return contents
 
-    def _check_delta(self, plan: Plan, delta: Delta | None, before: Counter[Row], totals: set[str]) -> None:
-        after = self._content(plan)
+    def _check_delta(self, name: str, columns: Sequence[str], delta: Delta | None, after: Counter[Row]) -> None:
+        before = self.contents.get(name, Counter())
         if delta is None:
-            assert before == after, f"{plan.table.name} changed and did not say so"
+            assert before == after, f"{name} changed and did not say so"
             return
-        columns = [column.name for column in self.engine.columns(plan.table.name)]
         minus, plus = self._counted(delta.before, columns), self._counted(delta.after, columns)
-        if plan.table.name in totals:
-            return  # built afresh, or given other columns
-        assert before - after == minus, f"{plan.table.name} lost {before - after} and said {minus}"
-        assert after - before == plus, f"{plan.table.name} gained {after - before} and said {plus}"
+        assert before - after == minus, f"{name} lost {before - after} and said {minus}"
+        assert after - before == plus, f"{name} gained {after - before} and said {plus}"
 
 
 def literal(value: Any) -> str:

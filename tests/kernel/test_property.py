@@ -36,6 +36,7 @@ def examine(engine: Engine, random: Random) -> None:
         assert not laboratory.held, (laboratory.held, [each.sql for each in models])
 
 
+@pytest.mark.slow(70)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(4))
 @given(data=st.data())
@@ -49,6 +50,7 @@ def test_every_model_equals_its_full_rebuild_on_duckdb(part: int, data: st.DataO
         engine.close()
 
 
+@pytest.mark.slow(40)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(2))
 @given(data=st.data())

@@ -117,6 +117,7 @@ def body(message) -> str:
     return message.get_body(("plain", "html")).get_content()
 
 
+@pytest.mark.slow(20)
 def test_a_broken_step_is_one_mail_and_its_recovery_another(shop):
     platform, door, box = shop
     (platform.folder / "models" / "orders.sql").write_text(MODEL.replace("-- freshness: 2s\n", ""))
@@ -139,6 +140,7 @@ def test_a_broken_step_is_one_mail_and_its_recovery_another(shop):
     assert incident["over_at"] is not None
 
 
+@pytest.mark.slow(20)
 def test_a_missed_objective_is_told_and_an_incident_outlives_the_process(shop):
     platform, door, box = shop
     with platform.running():

@@ -40,7 +40,7 @@ PLANTED = "planted-value-that-nobody-may-see"
 LIBRARIES: list[Path] = []
 """The archive of the libraries, which is the same for all."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(130), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -326,7 +326,7 @@ def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
     assert 0 <= metrics["share_of_those_that_saved"] <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_at_google_the_bank_is_the_same(
     tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
 ) -> None:
