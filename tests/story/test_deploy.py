@@ -37,6 +37,8 @@ DRIFTS = {"aws_cloudwatch_metric_alarm", "aws_kinesis_firehose_delivery_stream"}
 PATIENCE = 120.0
 QUICK = "user_data"
 PLANTED = "planted-value-that-nobody-may-see"
+LOST = "StatusCode: 0, RequestID: , request send failed"
+"""How Terraform says that a call of its was not answered."""
 LIBRARIES: list[Path] = []
 """The archive of the libraries, which is the same for all."""
 
@@ -110,27 +112,34 @@ class Site:
     def applied(self) -> Any:
         """What `deploy` tells.
 
-        On a busy machine MiniStack loses an answer now and then: Terraform asks once more, and is told that what it
-        made is there already. Then a first deployment begins again, in an empty cloud.
+        On a busy machine MiniStack loses an answer now and then, and who asked again would be told that what it made is
+        there already. So in a first deployment Terraform asks for each thing once. Where an answer is lost, and only
+        there, it begins again, once and in an empty cloud: a name that is taken fails.
         """
-        try:
+        if self.url:
             return self("deploy")
+        self.point(self.buckets, attempts=1)
+        try:
+            told = self("deploy")
         except AssertionError as error:
-            if self.url or "already exists" not in str(error).lower():
+            if LOST not in " ".join(str(error).split()):
                 raise
-        httpx.post(f"{self.endpoint}/_ministack/reset", timeout=60).raise_for_status()
-        (self.root / ".asterism" / "deploy" / "aws" / "terraform.tfstate").unlink()
-        return self("deploy")
+            httpx.post(f"{self.endpoint}/_ministack/reset", timeout=60).raise_for_status()
+            (self.root / ".asterism" / "deploy" / "aws" / "terraform.tfstate").unlink(missing_ok=True)
+            told = self("deploy")
+        self.point(self.buckets)
+        return told
 
     def destroy(self, *options: str) -> Any:
         """What holds data goes last, so the other buckets' overrides have nothing to override."""
         self.point(self.buckets[1:])
         return self("destroy", "--yes", "aws", *options)
 
-    def point(self, buckets: list[str]) -> None:
+    def point(self, buckets: list[str], attempts: int = 2) -> None:
         """Have Terraform call MiniStack, and leave out of one example what takes a minute a bucket."""
         folder = self.root / ".asterism" / "deploy" / "aws"
-        terraform.point_at(folder, self.endpoint, buckets, ends_by_age=self.root.name != QUICK)
+        ends_by_age = self.root.name != QUICK
+        terraform.point_at(folder, self.endpoint, buckets, ends_by_age=ends_by_age, attempts=attempts)
 
     def drifted(self) -> set[str]:
         told = self("plan", "--refresh")
@@ -293,7 +302,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, cloud: dict[str, str], 
     settings.write_text(settings.read_text().replace("[aws]", f"[aws]\n{catalogue}"))
     made = Site(root, make_database(), cloud)
     made.buckets += ["liberta_aws_rawevents"] if name == "liberta" else []
-    made.point(made.buckets)
+    (root / ".asterism" / "deploy" / "aws").mkdir(parents=True)
     for library in LIBRARIES:
         os.link(library, root / ".asterism" / "deploy" / "aws" / library.name)
     if name == "totesys":

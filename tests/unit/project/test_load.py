@@ -1,4 +1,5 @@
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def test_what_platform_py_prints_does_not_reach_stdout(tmp_path, capsys):
     assert "hello" in captured.err
 
 
-def test_a_platform_file_does_not_hide_the_librarys_module_of_its_name(tmp_path):
+def test_a_platform_file_does_not_hide_the_librarys_module_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uuid", uuid)  # others here hold classes of the first one
     text = "import sys\nfor name in ('uuid',):\n    sys.modules.pop(name, None)\nimport uuid\n" + PLATFORM
     assert load(project(tmp_path, **{"platform.py": text}), environment={}).name == "shop"
 
