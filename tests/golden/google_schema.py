@@ -66,7 +66,7 @@ def main() -> None:
     """Write the file."""
     types = assembly(Path(sys.argv[1]))
     wanted = set()
-    for file in (HERE / "terraform").glob("*-gcp.txt"):
+    for file in (HERE / "terraform").glob("*.txt"):
         wanted |= set(re.findall(r"^resource (google_\w+)", file.read_text(), re.MULTILINE))
     camel = {each: each.removeprefix("google_").replace("_", "") for each in sorted(wanted)}
     configs = {

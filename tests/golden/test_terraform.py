@@ -6,6 +6,7 @@ To take on a change, look at it first: GOLDEN=write pytest tests/golden/test_ter
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,19 @@ GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parents[1] / "examples"
 NAMES = ("jupiter", "liberta", "occupancy", "totesys", "user_data")
 PACKAGE = Package(Archive("platform", {}), Archive("libraries", {}), "3.11")
-DEPLOYMENTS = [(name, cloud) for name in NAMES for cloud in ("aws", "gcp")]
+DEPLOYMENTS = [*((name, cloud) for name in NAMES for cloud in ("aws", "gcp")), ("occupancy", "cloud-run")]
+
+
+IMAGE = "europe-west2-docker.pkg.dev/example-project/asterism/occupancy"
 
 
 def designed(name, cloud):
-    _, graph = graph_of(EXAMPLES / name, cloud, {})
-    return DESIGNS[cloud](graph, PACKAGE)
+    """`cloud-run` is GCP with services of Cloud Run in the place of functions."""
+    stage = cloud.replace("cloud-run", "gcp")
+    _, graph = graph_of(EXAMPLES / name, stage, {})
+    if cloud == "cloud-run":
+        graph = replace(graph, target=replace(graph.target, service=cloud, image=IMAGE))
+    return DESIGNS[stage](graph, PACKAGE)
 
 
 def lines(of):
@@ -47,11 +55,11 @@ def test_an_example_is_deployed_as_it_was(name, cloud):
     assert text == path.read_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_google_knows_every_attribute_that_is_given(name):
+@pytest.mark.parametrize(("name", "cloud"), [each for each in DEPLOYMENTS if each[1] != "aws"])
+def test_google_knows_every_attribute_that_is_given(name, cloud):
     schema = json.loads((GOLDEN / "google_schema.json").read_text())
     problems = []
-    for each in designed(name, "gcp").resources:
+    for each in designed(name, cloud).resources:
         if not each.data:
             problems += misfits(each.address, each.arguments, schema[each.kind])
     assert problems == []

@@ -48,7 +48,12 @@ cloud = "gcp"
 project = "project-1"
 region = "europe-west2"
 name = "{name}"
+{service}
 """
+SERVICES = {
+    "functions": "",
+    "cloud-run": 'service = "cloud-run"\nimage = "europe-west2-docker.pkg.dev/project-1/asterism/occupancy"',
+}
 LEFT = {"watch"}
 """Looks after the others; what it does is tried elsewhere."""
 
@@ -115,19 +120,28 @@ class Cloud:
     def __init__(self, house: House, folder: Path, secrets: dict[str, str], stack: ExitStack) -> None:
         self.house, self.stack = house, stack
         house("deploy", "--write-only", str(folder / "written"))
-        document = json.loads((folder / "written" / "main.tf.json").read_text())
-        self.resources: dict[str, dict[str, Any]] = document["resource"]
+        self.document = json.loads((folder / "written" / "main.tf.json").read_text())
+        self.resources: dict[str, dict[str, Any]] = self.document["resource"]
         self.image = Image(folder / "written", folder / "image")
         self.secrets, self.urls = secrets, {}
         self.processes: list[subprocess.Popen[bytes]] = []
         stack.callback(self.stop)
-        functions = self.resources["google_cloudfunctions2_function"]
-        for label, function in functions.items():
+        for label, told in self.told():
             if label not in LEFT:
-                self.start(label, function["service_config"][0]["environment_variables"])
+                self.start(label, told)
         for url in self.urls.values():
             house.until(lambda url=url: answers(url))
         self.subscribe()
+
+    def told(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """What each function, or service, finds in its environment."""
+        for label, function in self.resources.get("google_cloudfunctions2_function", {}).items():
+            yield label, function["service_config"][0]["environment_variables"]
+        for label, service in self.resources.get("google_cloud_run_v2_service", {}).items():
+            (container,) = service["template"][0]["containers"]
+            assert container["image"] == "${var.image}"
+            assert container["ports"] == [{"container_port": int(self.image.environment["PORT"])}]
+            yield label, {each["name"]: each["value"] for each in container["env"]}
 
     def start(self, label: str, told: dict[str, str]) -> None:
         """A function. Of its secrets it is given those that its role may read."""
@@ -160,8 +174,7 @@ class Cloud:
             topic = f"projects/project-1/topics/{self.resources['google_pubsub_topic'][label]['name']}"
             endpoint = ""
             for push in each.get("push_config", ()):
-                function = push["push_endpoint"].removeprefix("${google_cloudfunctions2_function.").partition(".")[0]
-                endpoint = self.urls[function]
+                endpoint = self.urls[called(push["push_endpoint"])]
             name = f"projects/project-1/subscriptions/{each['name']}"
             assert topics.subscribe(name, topic, each["name"], each["ack_deadline_seconds"], endpoint=endpoint)
         topics.close()
@@ -171,10 +184,17 @@ class Cloud:
         for job in self.resources["google_cloud_scheduler_job"].values():
             (target,) = job["http_target"]
             event = json.loads(base64.b64decode(target["body"]))
-            function = target["uri"].removeprefix("${google_cloudfunctions2_function.").partition(".")[0]
+            function = called(target["uri"])
             if event["verb"] == verb and function in self.urls:
                 answer = httpx.post(self.urls[function], json=event, trust_env=False, timeout=PATIENCE)
                 assert answer.status_code == 200, answer.text
+
+
+def called(address: str) -> str:
+    """The label of the function, or service, that a reference to an address leads to."""
+    found = re.match(r"\$\{google_(?:cloudfunctions2_function|cloud_run_v2_service)\.(\w+)\.", address)
+    assert found, address
+    return found[1]
 
 
 def answers(url: str) -> bool:
@@ -184,11 +204,18 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def cloud(pubsub: str, bigtable: str, gcs: Buckets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+@pytest.fixture(scope="module", params=[pytest.param("functions", marks=pytest.mark.soak), "cloud-run"])
+def cloud(
+    request: pytest.FixtureRequest,
+    pubsub: str,
+    bigtable: str,
+    gcs: Buckets,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cloud]:
+    """The same requests come to either: `make test` has services, `make soak` functions as well."""
     house, name = House.of("occupancy", tmp_path_factory.mktemp("occupancy")), f"o{uuid4().hex[:10]}"
     settings = house.root / "asterism.toml"
-    settings.write_text(settings.read_text() + STAGE.format(name=name))
+    settings.write_text(settings.read_text() + STAGE.format(name=name, service=SERVICES[request.param]))
     house.stage = "deployed"
     gcs.objects[f"{name}-lake"] = {}
     with server_folder() as folder, ExitStack() as stack:
@@ -241,6 +268,14 @@ def test_the_smoke_test_passes_against_it(cloud: Cloud) -> None:
         said = smoke.stderr.read().decode()
     assert smoke.returncode == 0, said
     assert "view hourly" in said
+
+
+def test_the_dockerfile_says_how_its_image_is_built(cloud: Cloud) -> None:
+    text = (cloud.image.root.parent / "written" / "Dockerfile").read_text()
+    image = cloud.document.get("variable", {}).get("image", {}).get("default", "NAME")
+    assert f"docker build --tag {image} ." in text
+    package = next(each for each in text.split() if each.startswith("platform-")).partition(".")[0]
+    assert image == "NAME" or image.endswith(package.replace("platform-", "/occupancy:"))
 
 
 def test_nothing_but_the_package_is_run(cloud: Cloud) -> None:

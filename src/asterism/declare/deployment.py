@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cloud = Literal["aws", "gcp"]
+Service = Literal["functions", "cloud-run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,7 @@ class Deployment:
     """Streams that Firehose, or a subscription, writes to the lake as well, as they came."""
     nodes: int = 1
     """Nodes of a Bigtable cluster."""
+    service: Service = "functions"
+    """What runs the functions: the cloud's own, or at GCP services of Cloud Run, from an image."""
+    image: str = ""
+    """Of a service of Cloud Run: the image's name. Without a tag it is tagged with the package's hash."""

@@ -14,6 +14,7 @@ from asterism.deploy.gcp.build import design as gcp_design
 from asterism.deploy.gcp.code import main as gcp_main
 from asterism.deploy.gcp.container import FILE as DOCKERFILE
 from asterism.deploy.gcp.container import dockerfile
+from asterism.deploy.gcp.setting import IMAGE
 from asterism.deploy.graph import Graph
 from asterism.deploy.libraries import installed_files, pins, wheel_files
 from asterism.deploy.package import LIMIT, Archive, Package, platform_files, within
@@ -76,7 +77,8 @@ def write(planned: Planned, folder: Path, *, protect: bool = True) -> list[Path]
     main.write_text(text(planned.design, protect=protect), encoding="utf-8")
     if planned.graph.target.cloud == "gcp":
         files.append(folder / DOCKERFILE)
-        files[-1].write_text(dockerfile(planned.package), encoding="utf-8")
+        named = [each.default for each in planned.design.variables if each.name == IMAGE.name]
+        files[-1].write_text(dockerfile(planned.package, *named), encoding="utf-8")
     return [main, *files]
 
 

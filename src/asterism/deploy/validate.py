@@ -33,11 +33,13 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 LONGEST = {"aws": 30, "gcp": 24}
 """Characters of a deployment's name: what is put behind it has room then."""
 MEMORY = {"aws": (128, 10_240), "gcp": (128, 32_768)}
-TIMEOUT = {"aws": 900, "gcp": 540}
+TIMEOUT = {"aws": 900, "gcp": 540, "cloud-run": 3600}
+"""Of the cloud's functions, and of services that stand in their place."""
 ARCHITECTURES = ("x86_64", "arm64")
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """What CloudWatch offers."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)+(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?")
 _PASSWORD = re.compile(r"[a-z+]+://[^/@\s:]*:(?P<password>[^/@\s]+)@")
 _TELLING = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY)($|_)", re.IGNORECASE)
 
@@ -104,7 +106,7 @@ def _sizes(_project: Project, graph: Graph) -> Iterator[Problem]:
     least, most = MEMORY[target.cloud]
     limits = {
         "memory": (target.memory, least, most, "MB"),
-        "timeout": (target.timeout, 1, TIMEOUT[target.cloud], "seconds"),
+        "timeout": (target.timeout, 1, TIMEOUT.get(target.service, TIMEOUT[target.cloud]), "seconds"),
         "concurrency": (target.concurrency, 1, 1000, "at once"),
         "shards": (target.shards, 1, 200, "shards"),
         "nodes": (target.nodes, 1, 30, "nodes"),
@@ -151,6 +153,20 @@ def _target(_project: Project, graph: Graph) -> Iterator[Problem]:
             yield Problem(graph.place("backup"), f"there is no stream {name!r} to be backed up", remedy)
 
 
+def _service(_project: Project, graph: Graph) -> Iterator[Problem]:
+    target = graph.target
+    if target.service == "cloud-run" and target.cloud != "gcp":
+        fact = f"{target.cloud} has no {target.service}"
+        yield Problem(graph.place("service"), fact, "Leave service out, or deploy to gcp.")
+    elif target.service == "cloud-run" and not _IMAGE.fullmatch(target.image):
+        fact = f"{target.image!r} is no image" if target.image else "services of Cloud Run are made from an image"
+        remedy = 'Add image = "REGION-docker.pkg.dev/PROJECT/REPOSITORY/NAME"; docs/gcp.md tells how it is built.'
+        yield Problem(graph.place("image" if target.image else "service"), fact, remedy)
+    elif target.image and target.service != "cloud-run":
+        fact = "functions are made from a package, and from no image"
+        yield Problem(graph.place("image"), fact, 'Add service = "cloud-run", or leave image out.')
+
+
 def _secrets(_project: Project, graph: Graph) -> Iterator[Problem]:
     """What the files of a deployment would show: they are written down, and kept in its state."""
     texts = {name: getattr(graph.stores, name) for name in ("warehouse", "lake", "log", "views", "events")}
@@ -178,7 +194,7 @@ def _clocks(_project: Project, graph: Graph) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Callable[[Project, Graph], Iterator[Problem]], ...] = (
-    _places, _names, _sizes, _target, _secrets, _clocks,
+    _places, _names, _sizes, _target, _service, _secrets, _clocks,
 )  # fmt: skip
 
 

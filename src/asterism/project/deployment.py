@@ -30,10 +30,13 @@ DEPLOY_SETTINGS = (
     Setting("security_groups", list, [], "At AWS: their security groups."),
     Setting("backup", list, [], "Streams that the cloud's own delivery writes to the lake besides, as they came."),
     Setting("nodes", int, 1, "At GCP: nodes of the Bigtable cluster."),
+    Setting("service", str, "functions", "At GCP: `functions`, or `cloud-run` for services of Cloud Run."),
+    Setting("image", str, "", "Of a service: its image's name; without a tag it has that of the package's hash."),
 )
 """The keys of the table. The same names as the fields of Deployment."""
 
 CLOUDS = ("aws", "gcp")
+SERVICES = ("functions", "cloud-run")
 
 Resolve = Callable[[str, str], str | None]
 """Of a key and its text: the text without references, None where that was reported."""
@@ -55,6 +58,9 @@ def deployment(section: Mapping[str, Any], resolve: Resolve, report: Report) -> 
             texts[setting.name] = tuple(part.strip() for part in parts if part.strip())
         elif isinstance(value, int) and not isinstance(value, bool) and setting.type is int:
             texts[setting.name] = value
+    if texts.get("service", SERVICES[0]) not in SERVICES:
+        report("service", f"{texts['service']!r} is no service that is known", "Write functions or cloud-run.")
+        return None
     if texts.get("cloud") not in CLOUDS:
         if "cloud" in texts:
             report("cloud", f"{texts['cloud']!r} is no cloud that is known", "Write aws or gcp.")

@@ -21,6 +21,7 @@ from asterism.deploy.plan import DESIGNS
 from asterism.deploy.remain import remaining
 from asterism.deploy.terraform import document
 from asterism.deploy.validate import validate
+from asterism.errors import ProjectError
 from asterism.project.load import load
 
 from .places import EXAMPLES, NAMES, with_deploy
@@ -169,6 +170,46 @@ def test_all_that_stands_in_the_way_is_said_at_once(tmp_path):
     said = {problem.where.partition(":")[2]: problem.fact for problem in validate(project, graph)}
     assert [said[str(line)].split()[0] for line in (2, 3, 4)] == ["warehouse", "lake", "log"]
     assert len(said) == 10
+
+
+GOOGLE = 'warehouse = "${secret:WAREHOUSE_URL}"\nlake = "gs://shop-gcp-lake"\nlog = "pubsub://project-1/shop-gcp"'
+IMAGE = "europe-west2-docker.pkg.dev/project-1/asterism/shop"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"service": "cloud-run"}, "services of Cloud Run are made from an image"),
+        ({"service": "cloud-run", "image": "No Image"}, "'No Image' is no image"),
+        ({"image": IMAGE}, "functions are made from a package, and from no image"),
+        ({"timeout": 900}, "timeout is 900, and gcp takes 1 to 540 seconds"),
+        ({"service": "cloud-run", "image": f"{IMAGE}:7", "timeout": 900}, None),
+        ({"service": "cloud-run", "image": f"{IMAGE}@sha256:{'0' * 64}"}, None),
+    ],
+)
+def test_a_service_of_cloud_run_is_made_from_an_image_and_has_more_time(tmp_path, given, expected):
+    root = with_deploy(tmp_path, "gcp", GOOGLE, cloud="gcp", region="europe-west2", project="project-1", **given)
+    project, graph = graph_of(root, "gcp", {})
+    assert [problem.fact for problem in validate(project, graph)] == ([expected] if expected else [])
+
+
+def test_a_service_that_nobody_knows_is_said(tmp_path):
+    with pytest.raises(ProjectError, match="'lambda' is no service that is known"):
+        graph_of(with_deploy(tmp_path, service="lambda"), "aws", {})
+
+
+def test_cloud_run_is_of_google_alone(tmp_path):
+    project, graph = graph_of(with_deploy(tmp_path, service="cloud-run", image=IMAGE), "aws", {})
+    assert [problem.fact for problem in validate(project, graph)] == ["aws has no cloud-run"]
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("", f"{IMAGE}:{PACKAGE.platform.sha256[:16]}"), (":7", f"{IMAGE}:7")])
+def test_an_image_is_tagged_with_the_hash_of_the_package_unless_the_stage_names_a_tag(tmp_path, tag, expected):
+    given = {"cloud": "gcp", "region": "europe-west2", "project": "project-1", "service": "cloud-run"}
+    design = designed(with_deploy(tmp_path, "gcp", GOOGLE, **given, image=f"{IMAGE}{tag}"), "gcp")
+    (image,) = [each.default for each in design.variables if each.name == "image"]
+    assert image == expected
+    assert any(expected in note for note in design.notes)
 
 
 def test_a_password_in_a_place_or_a_variable_is_refused(tmp_path):

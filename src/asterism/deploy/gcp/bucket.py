@@ -119,7 +119,7 @@ def notification(setting: Setting, function: Function, start: Objects) -> Iterat
                 {"dead_letter_topic": reference("google_pubsub_topic", DEAD, "id"),
                  "max_delivery_attempts": ATTEMPTS}
             ],
-            "push_config": [{"push_endpoint": uri_of(function), "oidc_token": oidc(function)}],
+            "push_config": [{"push_endpoint": uri_of(setting, function), "oidc_token": oidc(setting, function)}],
         },
         f"objects in {start.url} start {function.name}",
         start.place,

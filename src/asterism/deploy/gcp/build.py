@@ -18,7 +18,7 @@ from asterism.deploy.gcp.function import doors, functions
 from asterism.deploy.gcp.schedule import schedules
 from asterism.deploy.gcp.secret import secrets
 from asterism.deploy.gcp.service import services
-from asterism.deploy.gcp.setting import PROJECT, uri_of
+from asterism.deploy.gcp.setting import IMAGE, PROJECT, image, in_containers, uri_of
 from asterism.deploy.gcp.topic import topics
 from asterism.deploy.graph import Clock, Door, Graph
 from asterism.deploy.package import Package
@@ -46,14 +46,15 @@ def design(graph: Graph, package: Package) -> Design:
         (CONCURRENCY, target.concurrency),
         (LOG_DAYS, target.log_days),
         (ALARMS, [*target.alarms]),
+        *([(IMAGE, image(setting))] if in_containers(setting) else []),
     )
     return Design(
         {"required_version": ">= 1.9", "required_providers": _PROVIDERS} | _backend(graph),
         {"google": [{"project": PROJECT.ref, "region": REGION.ref, "default_labels": labels}]},
         tuple(made.values()),
         tuple(replace(variable, default=value) for variable, value in given),
-        tuple(_outputs(graph)),
-        tuple(_notes(graph)),
+        tuple(_outputs(setting)),
+        tuple(_notes(setting)),
     )
 
 
@@ -70,10 +71,11 @@ def _backend(graph: Graph) -> dict[str, Any]:
     return {}
 
 
-def _outputs(graph: Graph) -> Iterator[Output]:
+def _outputs(setting: Setting) -> Iterator[Output]:
+    graph = setting.graph
     for function in graph.functions:
         if any(isinstance(start, Door) for start in function.starts):
-            address = uri_of(function)
+            address = uri_of(setting, function)
             yield Output("url", address, "Where the HTTP endpoints are.")
             paths = [f"{address}/streams/{log.name}" for log in graph.logs if not log.is_own]
             yield Output("endpoints", paths, "Where records are posted.")
@@ -81,7 +83,10 @@ def _outputs(graph: Graph) -> Iterator[Output]:
     yield Output("secrets", names, "The secrets that are to be given a value.")
 
 
-def _notes(graph: Graph) -> Iterator[str]:
+def _notes(setting: Setting) -> Iterator[str]:
+    graph = setting.graph
+    if in_containers(setting):
+        yield f"{graph.place('image')}: the image is to be built and pushed before: {image(setting)}"
     for function in graph.functions:
         for start in function.starts:
             if isinstance(start, Clock) and start.every == timedelta(minutes=1) and start.verb == "pull":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asterism.deploy.gcp.bucket import private
-from asterism.deploy.gcp.setting import ENTRY_POINT
+from asterism.deploy.gcp.setting import ENTRY_POINT, in_containers
 from asterism.deploy.resource import Resource
 from asterism.deploy.setting import Setting, reference
 
@@ -16,7 +16,9 @@ def main() -> str:
 
 
 def code(setting: Setting) -> Iterator[Resource]:
-    """The archive lies beside `main.tf.json`; its name holds its hash."""
+    """The archive lies beside `main.tf.json`; its name holds its hash. An image holds it already."""
+    if in_containers(setting):
+        return
     place = setting.graph.place("deploy")
     yield private(setting.target.artifacts, "artifacts", "packages of the functions", place)
     file = setting.package.platform.file

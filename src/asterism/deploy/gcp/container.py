@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from asterism.deploy.gcp.setting import ENTRY_POINT
+from asterism.deploy.gcp.setting import ENTRY_POINT, PORT
 from asterism.deploy.package import PROJECT, Package
 
 FILE = "Dockerfile"
@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "ASTERISM_PROJECT": f"{FOLDER}/{PROJECT}",
     "ASTERISM_SCRATCH": "/tmp/asterism",  # noqa: S108 - the one place there is
     "PATH": "/venv/bin:/usr/local/bin:/usr/bin:/bin",
-    "PORT": "8080",
+    "PORT": str(PORT),
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
 }
@@ -30,14 +30,17 @@ INSTALL = (
 """How the package becomes the tree that is run."""
 
 
-def dockerfile(package: Package) -> str:
-    """Of the archive that lies beside it. Which function it is, its environment says when it runs."""
+def dockerfile(package: Package, name: str = "NAME") -> str:
+    """Of the archive that lies beside it. Which function it is, its environment says when it runs.
+
+    `name` is that of the image, where the stage says it.
+    """
     base = f"python:{platform.python_version()}-slim-bookworm"
     variables = " \\\n    ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
     steps = " \\\n && ".join(INSTALL)
     words = ", ".join(f'"{word}"' for word in COMMAND)
     return f"""\
-# Written by `asterism deploy`. Build it in this folder: docker build --tag NAME .
+# Written by `asterism deploy`. Build it in this folder: docker build --tag {name} .
 FROM {base} AS build
 COPY {package.platform.file} /package.zip
 RUN {steps}

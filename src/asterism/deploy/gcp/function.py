@@ -1,29 +1,37 @@
-"""Cloud Run functions (2nd generation): one for each function of the graph."""
+"""Cloud Run: a function (2nd generation) for each function of the graph, or a service from an image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from asterism.deploy.gcp.setting import ENTRY_POINT, PROJECT, account_of, uri_of
+from asterism.deploy.gcp.setting import (
+    ENTRY_POINT,
+    IMAGE,
+    PORT,
+    PROJECT,
+    account_of,
+    in_containers,
+    most_of,
+    requests_of,
+    uri_of,
+    variables_of,
+)
 from asterism.deploy.graph import Door, Function
 from asterism.deploy.resource import Resource, label
-from asterism.deploy.setting import CONCURRENCY, LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting, environment, reference
-
-CONTAINER_REQUESTS = 16
-"""Requests that one instance serves at once; it has one processor then."""
+from asterism.deploy.setting import LOG_DAYS, MEMORY, REGION, TIMEOUT, Setting, reference
 
 
 def functions(setting: Setting) -> Iterator[Resource]:
     """All functions, and the bucket of their logs."""
+    make = service if in_containers(setting) else function
     for each in setting.graph.functions:
-        yield function(setting, each)
+        yield make(setting, each)
     yield from logs(setting)
 
 
 def function(setting: Setting, declared: Function) -> Resource:
     """The function itself. All of them run the same package; the environment says which one it is."""
-    serves = any(isinstance(start, Door) for start in declared.starts)
     archive = {
         "bucket": reference("google_storage_bucket", "artifacts", "name"),
         "object": reference("google_storage_bucket_object", "platform", "name"),
@@ -33,11 +41,9 @@ def function(setting: Setting, declared: Function) -> Resource:
         "available_cpu": "1",
         "timeout_seconds": TIMEOUT.ref,
         "min_instance_count": 0,
-        "max_instance_count": 1 if declared.alone else CONCURRENCY.ref,
-        "max_instance_request_concurrency": CONTAINER_REQUESTS if serves else 1,
-        "environment_variables": environment(
-            setting, declared, f"gcpsecrets://{PROJECT.ref}/{setting.target.name}", GOOGLE_CLOUD_PROJECT=PROJECT.ref
-        ),
+        "max_instance_count": most_of(declared),
+        "max_instance_request_concurrency": requests_of(declared),
+        "environment_variables": variables_of(setting, declared),
         "service_account_email": account_of(declared),
         "ingress_settings": "ALLOW_ALL",
         "all_traffic_on_latest_revision": True,
@@ -64,25 +70,65 @@ def function(setting: Setting, declared: Function) -> Resource:
     )
 
 
+def service(setting: Setting, declared: Function) -> Resource:
+    """The same as a service of Cloud Run: one image for all of them."""
+    container: dict[str, Any] = {
+        "image": IMAGE.ref,
+        "ports": [{"container_port": PORT}],
+        "env": [{"name": name, "value": value} for name, value in variables_of(setting, declared).items()],
+        "resources": [
+            {"limits": {"cpu": "1", "memory": f"{MEMORY.ref}Mi"}, "cpu_idle": True, "startup_cpu_boost": True}
+        ],
+    }
+    return Resource(
+        "google_cloud_run_v2_service",
+        label(declared.name),
+        {
+            "name": setting.name(declared.name),
+            "location": REGION.ref,
+            "description": declared.purpose,
+            "deletion_protection": False,  # it holds no data
+            "ingress": "INGRESS_TRAFFIC_ALL",
+            "template": [
+                {
+                    "service_account": account_of(declared),
+                    "timeout": f"{TIMEOUT.ref}s",
+                    "max_instance_request_concurrency": requests_of(declared),
+                    "scaling": [{"min_instance_count": 0, "max_instance_count": most_of(declared)}],
+                    "containers": [container],
+                }
+            ],
+            "depends_on": ["google_project_service.run"],
+        },
+        declared.purpose,
+        declared.place,
+    )
+
+
 def doors(setting: Setting) -> Iterator[Resource]:
     """Whose requests a function takes: anybody's at the HTTP endpoints, which ask for tokens by themselves."""
     for each in setting.graph.functions:
         if any(isinstance(start, Door) for start in each.starts):
-            yield invoker(each, "public", "allUsers", "anybody may call it; it asks for tokens by itself")
+            yield invoker(setting, each, "public", "allUsers", "anybody may call it; it asks for tokens by itself")
         if any(not isinstance(start, Door) for start in each.starts):
-            yield invoker(each, "caller", f"serviceAccount:{caller_email()}", "its clock and its streams may call it")
+            caller = f"serviceAccount:{caller_email()}"
+            yield invoker(setting, each, "caller", caller, "its clock and its streams may call it")
 
 
-def invoker(declared: Function, kind: str, member: str, why: str) -> Resource:
+def invoker(setting: Setting, declared: Function, who: str, member: str, why: str) -> Resource:
     """The permission to call a function: a role on its own service alone."""
+    kind, attribute, callee = (
+        ("google_cloud_run_v2_service_iam_member", "name", "google_cloud_run_v2_service")
+        if in_containers(setting)
+        else ("google_cloud_run_service_iam_member", "service", "google_cloudfunctions2_function")
+    )
     arguments = {
         "location": REGION.ref,
-        "service": reference("google_cloudfunctions2_function", label(declared.name), "name"),
+        attribute: reference(callee, label(declared.name), "name"),
         "role": "roles/run.invoker",
         "member": member,
     }
-    name = label(declared.name, kind)
-    return Resource("google_cloud_run_service_iam_member", name, arguments, why, declared.place)
+    return Resource(kind, label(declared.name, who), arguments, why, declared.place)
 
 
 def caller_email() -> str:
@@ -90,9 +136,9 @@ def caller_email() -> str:
     return reference("google_service_account", "caller", "email")
 
 
-def oidc(declared: Function) -> list[dict[str, str]]:
+def oidc(setting: Setting, declared: Function) -> list[dict[str, str]]:
     """How they say who they are."""
-    return [{"service_account_email": caller_email(), "audience": uri_of(declared)}]
+    return [{"service_account_email": caller_email(), "audience": uri_of(setting, declared)}]
 
 
 def logs(setting: Setting) -> Iterator[Resource]:

@@ -13,6 +13,8 @@ from asterism.deploy.graph import Clock
 from asterism.deploy.resource import Resource, label
 from asterism.deploy.setting import REGION, Setting
 
+PATIENCE = {"functions": 540, "cloud-run": 1800}
+"""Seconds for which Scheduler waits for an answer: as long as a function may take, or as it can."""
 _MINUTES, _HOURS = 60, 24
 
 
@@ -31,15 +33,15 @@ def schedules(setting: Setting) -> Iterator[Resource]:
                     "region": REGION.ref,
                     "schedule": expression(start),
                     "time_zone": "Etc/UTC",
-                    "attempt_deadline": "540s",
+                    "attempt_deadline": f"{PATIENCE[setting.target.service]}s",
                     "retry_config": [{"retry_count": 2}],
                     "http_target": [
                         {
-                            "uri": uri_of(function),
+                            "uri": uri_of(setting, function),
                             "http_method": "POST",
                             "headers": {"Content-Type": "application/json"},
                             "body": base64.b64encode(said.encode()).decode(),
-                            "oidc_token": oidc(function),
+                            "oidc_token": oidc(setting, function),
                         }
                     ],
                     "depends_on": ["google_project_service.cloudscheduler"],

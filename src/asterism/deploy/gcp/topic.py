@@ -130,7 +130,7 @@ def wake(setting: Setting, function: Function, start: Records) -> Resource:
             "message_retention_duration": "600s",
             "expiration_policy": [{"ttl": ""}],
             "retry_policy": [{"minimum_backoff": "1s", "maximum_backoff": "600s"}],
-            "push_config": [{"push_endpoint": uri_of(function), "oidc_token": oidc(function)}],
+            "push_config": [{"push_endpoint": uri_of(setting, function), "oidc_token": oidc(setting, function)}],
         },
         f"records of {start.stream} start {function.name}",
         function.place,
