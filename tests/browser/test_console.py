@@ -48,6 +48,7 @@ def test_the_graph_tells_what_flows_and_a_click_tells_the_rest(visit: Watched) -
     node = page.get_by_role("button", name="Mart: hourly_access")
     expect(node).to_contain_text("rows")
     expect(page.get_by_role("button", name="Stream: accesses")).to_contain_text("6K records")
+    expect(page.get_by_role("button", name="Stored events: events/accesses")).to_contain_text("up to date")
     visit.picture("platform")
     node.click()
     panel = page.get_by_role("complementary", name="Details")

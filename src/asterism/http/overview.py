@@ -31,7 +31,7 @@ def overview(services: Services) -> list[HTTPRouteHandler]:
 
     @get("/graph", opt=_READ, summary="What feeds what", tags=["platform"])
     async def graph() -> dict[str, Any]:
-        """Sources, streams, tables, models, views, queries and publications, in layers from left to right."""
+        """Sources, streams, tables, models, views, queries, stored events and publications, in layers."""
         if not drawn:
             drawn.update(await asyncio.to_thread(_graph, services))
         return drawn

@@ -15,6 +15,7 @@ _SHAPES = {
     "fact": ("[[", "]]"),
     "mart": ("(", ")"),
     "view": ("([", "])"),
+    "store": ("[(", ")]"),
     "query": (">", "]"),
     "publication": ("[(", ")]"),
 }
@@ -29,14 +30,14 @@ _STYLE = """
   .dimension { fill: #e0eefc; stroke: #3b7ddd } .fact { fill: #fdebd8; stroke: #d9822b }
   .mart { fill: #e6f5e6; stroke: #3d9a50 } .query { fill: #f1e8fb; stroke: #8858c8 }
   .stream { fill: #dff3f3; stroke: #25888e } .view { fill: #fbe6ee; stroke: #c2477b }
-  .publication { fill: #dfe5ec; stroke: #5b6b7f }
+  .publication { fill: #dfe5ec; stroke: #5b6b7f } .store { fill: #f6efd6; stroke: #9a7d1a }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6ebf2 } path { stroke: #7c8a9c }
     .source { fill: #2a3442; stroke: #8fa1b8 } .table { fill: #1f2732; stroke: #56657a }
     .dimension { fill: #14304f; stroke: #5b9bf0 } .fact { fill: #4a2e10; stroke: #e79a4b }
     .mart { fill: #173a1f; stroke: #5cb870 } .query { fill: #33234a; stroke: #a987dc }
     .stream { fill: #0f3a3d; stroke: #55b9bf } .view { fill: #4a1b30; stroke: #e87ba8 }
-    .publication { fill: #2a3442; stroke: #8fa1b8 }
+    .publication { fill: #2a3442; stroke: #8fa1b8 } .store { fill: #3d3413; stroke: #cdb04a }
   }
 """
 

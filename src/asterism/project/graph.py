@@ -1,4 +1,4 @@
-"""What feeds what, from sources and streams to queries and publications. One graph, drawn and explained from here."""
+"""What feeds what, from sources and streams to queries, stored events and publications. One graph, drawn from here."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import sources
 from asterism.project.load import Project
 
-NodeKind = Literal["source", "table", "stream", "dimension", "fact", "mart", "view", "query", "publication"]
+NodeKind = Literal["source", "table", "stream", "dimension", "fact", "mart", "view", "store", "query", "publication"]
 
 _FLOOR: dict[NodeKind, int] = {
-    "source": 0, "table": 1, "stream": 1, "dimension": 2, "fact": 2, "mart": 2, "view": 2, "query": 3, "publication": 3,
+    "source": 0, "table": 1, "stream": 1, "dimension": 2, "fact": 2, "mart": 2, "view": 2, "store": 3, "query": 3,
+    "publication": 3,
 }  # fmt: skip
 """The first layer that a kind may stand in."""
-_LAST = frozenset({"query", "publication"})
+_LAST = frozenset({"store", "query", "publication"})
 """The kinds that stand at the end."""
 
 
@@ -71,6 +72,9 @@ def graph(project: Project) -> Graph:
     for node, begin, end in _pushed(project.platform):
         nodes[node.id] = node
         edges |= {(begin, end)} if begin and end else set()
+    for node, begin in _stored(project.platform):
+        nodes[node.id] = node
+        edges.add((begin, node.id))
     for node, declared in _declared(project.models, project.queries):
         nodes[node.id] = node
         for name in _reads(declared):
@@ -105,6 +109,16 @@ def _pushed(platform: Platform) -> Iterator[tuple[Node, str, str]]:
         yield node, f"stream:{view.stream.name}", node.id
         if view.into is not None:
             yield node, node.id, f"stream:{view.into.name}"
+
+
+def _stored(platform: Platform) -> Iterator[tuple[Node, str]]:
+    """Stored events, a place a stream, and what leads there: the stream, and views that write beside its records."""
+    for stream in [each.stream.name for each in platform.storings]:
+        node = Node(f"store:{stream}", f"events/{stream}", "store")
+        yield node, f"stream:{stream}"
+        for view in platform.views:
+            if view.stream.name == stream and view.family is not None:
+                yield node, f"view:{view.name}"
 
 
 def _declared(models: Mapping[str, Model], queries: Mapping[str, Query]) -> list[tuple[Node, Model | Query]]:

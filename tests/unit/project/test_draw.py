@@ -18,6 +18,9 @@ SMALL = Graph(
         Node("model:fact_order", "fact_order", "fact"),
         Node("model:revenue", "revenue", "mart"),
         Node("query:best_days", "best_days", "query"),
+        Node("stream:visits", "visits", "stream"),
+        Node("view:inside", "inside", "view"),
+        Node("store:visits", "events/visits", "store"),
     ),
     (
         ("source:shop", "table:shop.orders"),
@@ -25,6 +28,9 @@ SMALL = Graph(
         ("model:fact_order", "model:revenue"),
         ("model:dim_day", "model:revenue"),
         ("model:revenue", "query:best_days"),
+        ("stream:visits", "view:inside"),
+        ("stream:visits", "store:visits"),
+        ("view:inside", "store:visits"),
     ),
 )
 
@@ -41,10 +47,10 @@ def test_the_small_graph_is_drawn_as_it_was(file, draw):
 def test_layers_lead_from_sources_to_queries():
     assert [[node.name for node in layer] for layer in SMALL.layers()] == [
         ["shop"],
-        ["shop.orders"],
-        ["dim_day", "fact_order"],
+        ["shop.orders", "visits"],
+        ["dim_day", "fact_order", "inside"],
         ["revenue"],
-        ["best_days"],
+        ["best_days", "events/visits"],
     ]
 
 
@@ -87,3 +93,44 @@ def test_the_graph_of_a_project_follows_its_sql(tmp_path):
         ("model:m", "model:n"),
     }
     assert {node.name for node in drawn.nodes} == {"shop", "shop.orders", "shop.items", "m", "n", "broken"}
+
+
+STORING = """\
+from datetime import datetime
+
+from asterism import Platform, Record
+
+platform = Platform("p")
+
+
+class Visit(Record):
+    door: str
+    at: datetime
+
+
+class Inside(Record):
+    people: int = 0
+
+
+visits = platform.stream("visits", Visit, key="door")
+platform.store(visits, at="at")
+
+
+@platform.view(visits, family="inside")
+def inside(state: Inside, visit: Visit) -> Inside:
+    return state
+
+
+@platform.view(visits, key=None)
+def all_of_them(state: Inside, visit: Visit) -> Inside:
+    return state
+"""
+
+
+@pytest.mark.parametrize(("events", "expected"), [("", {"stream:visits", "view:inside"}), ('events = "none"\n', set())])
+def test_what_writes_into_the_event_store_leads_to_it_where_a_stage_stores_events(tmp_path, events, expected):
+    (tmp_path / "asterism.toml").write_text(f'[dev]\nwarehouse = "duckdb:///w"\nlake = "l"\n{events}')
+    (tmp_path / "platform.py").write_text(STORING)
+    drawn = graph(load(tmp_path, environment={}))
+    assert {begin for begin, end in drawn.edges if end == "store:visits"} == expected
+    assert any(node.kind == "store" for node in drawn.nodes) == bool(expected)

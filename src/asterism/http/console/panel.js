@@ -56,6 +56,7 @@ function facts({ kind, status }) {
     table: () => (status.rows ? [["in the last minute", `${count(status.rows)} rows`], ["last change", ago(status.at)]] : []),
     stream: () => [["records taken", count(status.end)], ["kept in the log", count(status.records)], ["now", `${figure(status.a_second ?? 0)} a second`], ...(status.readers ?? []).map((each) => [each.name, behind(each)])],
     view: () => [["of the stream", status.stream], ["state", status.state], ["behind", count(status.behind)], ["error", status.error], ["skipped", status.skipped ? count(status.skipped) : ""], ["set aside as late", status.late ? count(status.late) : ""]],
+    store: () => [["of the stream", status.stream], ["stored", status.behind === undefined ? "" : behind(status)], ["asked at", `/events/${status.stream}`]],
     publication: () => [["published", ago(status.published_at)], ["refreshes behind", status.behind === null ? "unknown" : count(status.behind)], ["error", status.error]],
   }[kind] ?? (() => [["state", status.state ? `${status.state}${status.error ? `: ${status.error}` : ""}` : ""], ["rows", status.rows === undefined ? "" : count(status.rows)], ["refreshed", status.refreshed_at ? `${ago(status.refreshed_at)} (${clock(status.refreshed_at)} UTC)` : ""]]);
   return lines().filter(([, value]) => value);

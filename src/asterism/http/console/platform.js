@@ -6,7 +6,7 @@ import { wires } from "./wires.js";
 
 const KINDS = {
   source: "Source", table: "Table", stream: "Stream", dimension: "Dimension", fact: "Fact", mart: "Mart", view: "Live view",
-  query: "Query", publication: "Publication",
+  store: "Stored events", query: "Query", publication: "Publication",
 };
 
 export async function show(page, context) {
@@ -128,6 +128,11 @@ export async function show(page, context) {
       const bad = each.state === "stopped" || failing.has(`view ${each.view}`);
       tell(`view:${each.view}`, bad ? "bad" : "good", bad ? each.state : lag > 0 ? `${compact(lag)} behind` : "up to date", { ...each, behind: lag });
     }
+    for (const each of status.streams) {
+      const reader = stands(each).readers.find((one) => one.name === "events");
+      const text = !reader ? "nothing yet" : reader.behind > 0 ? `${compact(reader.behind)} behind` : "up to date";
+      tell(`store:${each.stream}`, reader ? "good" : "quiet", text, { stream: each.stream, behind: reader?.behind, seconds: reader?.seconds });
+    }
     for (const each of status.publications) {
       const behind = each.behind === null ? "unknown" : each.behind ? `${plural(each.behind, "refresh").replace("refreshs", "refreshes")} behind` : "up to date";
       tell(`publication:${each.publication}`, each.error || failing.has(`publication ${each.publication}`) ? "bad" : "good", behind, each);
@@ -177,8 +182,8 @@ function told(lines) {
     h("div", {}, h("b", {}, subject), ` ${since ? `for ${lasting((Date.now() - moment(since)) / 1000)}` : ""}`, h("p", {}, fact), remedy ? h("p.muted", {}, remedy) : "")));
 }
 
-/** A name that may be broken behind an underscore or a point. */
-const breakable = (name) => name.split(/(?<=[_.])/).flatMap((part) => [part, h("wbr", {})]);
+/** A name that may be broken behind an underscore, a point or a stroke. */
+const breakable = (name) => name.split(/(?<=[_./])/).flatMap((part) => [part, h("wbr", {})]);
 
 /** A node, all that feeds it and all that it feeds. */
 function near(id, edges) {
