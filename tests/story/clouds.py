@@ -14,6 +14,7 @@ warehouse = "duckdb:///.asterism/aws_local/warehouse.duckdb"
 lake = "s3://{name}/lake"
 log = "kinesis://{name}?positions={name}-positions&shards=2"
 views = "dynamodb://{name}-views"
+events = "dynamodb://{name}-events"
 body_limit = 5_000_000
 """
 

@@ -114,7 +114,9 @@ def what_is_written_beside_is_the_newest_owners(make_events: MakeEvents) -> None
     """Who was fenced off and comes late is not seen; families are apart; the event itself stays as it was."""
     events = make_events()
     many = [row(f"e{n}", NOON + n * _MOMENT) for n in range(300)]
+    absent = [row(f"a{n}", NOON)[0] for n in range(150)]
     events.put(DOORS, many)
+    assert events.missing(DOORS, [*(place for place, _ in many), *absent]) == set(absent)
     for fence, value in ((1, b"1"), (3, b"3"), (3, b"4"), (2, b"2")):
         assert events.mark(DOORS, "status", fence, [(place, {"n": value, "who": b'"x"'}) for place, _ in many]) == []
     assert events.mark(DOORS, "site", 1, [(many[0][0], {"n": b"9"})]) == []

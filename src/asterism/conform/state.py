@@ -164,6 +164,31 @@ def a_view_is_replaced_at_once(make_state: MakeState) -> None:
     state.close()
 
 
+def a_view_is_replaced_under_a_worker_that_claims_it_back(make_state: MakeState) -> None:
+    """Who runs is fenced off by a replacement, and claims again at once: that is in the way of none."""
+    state = make_state()
+    over = threading.Event()
+
+    def claim_back() -> None:
+        while not over.wait(0.25):  # as soon as a worker does
+            state.claim("v")
+
+    epoch = state.claim("v").epoch
+    state.put("v", epoch, [Kept(f"old-{n}", b"1", "0", 1) for n in range(120)], {"0": 1})
+    running = threading.Thread(target=claim_back)
+    running.start()
+    try:
+        for turn in range(3):
+            shadow = state.claim("shadow").epoch
+            state.put("shadow", shadow, [Kept(f"new-{turn}", b"2", "0", 2)], {"0": 2})
+            state.replace("v", "shadow")
+    finally:
+        over.set()
+        running.join()
+    assert [each.key for each in state.scan("v")] == ["new-2"]
+    state.close()
+
+
 def a_view_is_removed(make_state: MakeState) -> None:
     """States, offsets and note are gone, an owner of before is fenced off, watchers are told; it may begin again."""
     state = make_state()
@@ -267,6 +292,7 @@ STATE_EXERCISES: tuple[Callable[[MakeState], None], ...] = (
     watching_misses_nothing,
     watching_pages_by_whole_versions,
     a_view_is_replaced_at_once,
+    a_view_is_replaced_under_a_worker_that_claims_it_back,
     a_view_is_removed,
     a_store_opens_again_as_it_was,
     hostile_names_are_only_names,

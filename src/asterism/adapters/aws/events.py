@@ -59,7 +59,7 @@ class DynamoEvents:
         """See `Events.missing`."""
         wanted = {(_partition(of, place.key), _sort(place)): place for place in places}
         with self._speaking():
-            for item in self._table.get(_key(of, place) for place in wanted.values()):
+            for item in self._table.get([_key(of, place) for place in wanted.values()]):
                 wanted.pop((item["pk"]["S"], item["sk"]["S"]))
         return set(wanted.values())
 

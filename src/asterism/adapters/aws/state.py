@@ -135,28 +135,54 @@ class DynamoState:
             return head.header, []
 
     def replace(self, view: str, by: str | None) -> None:
-        """States are kept by generation: the other's becomes the view's. What is gone is marked in it before."""
+        """States are kept by generation: the other's becomes the view's. What is gone is marked in it before.
+
+        A worker that runs claims the view back: then what it changed since is looked through, and it is taken again.
+        """
         with self._speaking():
-            old = self._claim(view)
-            self._tidy(view, old)
-            fresh = uuid4().hex
-            new, owner, epoch = Head(0, 0, "{}", "{}", fresh, 0, busy=False, trash=()), view, old.epoch
+            new = Head(0, 0, "{}", "{}", uuid4().hex, 0, busy=False, trash=())
             if by is not None:
                 new = self._claim(by)
                 self._tidy(by, new)
-                owner, epoch = by, new.epoch
-            gone = ((each.key, each.window) for each in self._scan(old, None, None))
-            for some in batches(gone, 100):
-                standing = {at for at, state in self._get(new, some).items() if state is not None}
-                missing = [dropped_item(new.generation, at, new.last + 1) for at in some if at not in standing]
-                for part in _parts(missing):
-                    puts = [{"Put": {"Item": item}} for item in part]
-                    self._transact(owner, [self._check(owner, epoch), *puts])
-            self._switch(view, old, by, new)
+            marked: Head | None = None
+            while True:
+                try:
+                    old = self._claim(view)
+                    self._tidy(view, old)
+                    self._mark_gone(by, new, self._addresses(old, marked))
+                    marked = old
+                    self._switch(view, old, by, new)
+                    break
+                except StateError as error:
+                    if not error.fenced or (by is not None and not self._owns(by, new)):
+                        raise
             self._sweep(view, (old.generation,))
 
     def close(self) -> None:
         """Connections are the process's own."""
+
+    def _addresses(self, head: Head, since: Head | None) -> Iterator[Address]:
+        """Where a view has states; since it was as `since` says, where puts have changed some."""
+        if since is None or since.generation != head.generation:
+            yield from ((each.key, each.window) for each in self._scan(head, None, None))
+            return
+        for shard in range(SHARDS):
+            for _, at, _, _ in self._versions(head, shard, str(since.last), since.version):
+                yield at
+
+    def _mark_gone(self, by: str | None, new: Head, addresses: Iterable[Address]) -> None:
+        """Have a generation say of each of these that it does not have that it is gone."""
+        checked = [self._check(by, new.epoch)] if by is not None else []
+        for some in batches(addresses, 100):
+            standing = {at for at, state in self._get(new, some).items() if state is not None}
+            missing = [dropped_item(new.generation, at, new.last + 1) for at in some if at not in standing]
+            for part in _parts(missing):
+                self._transact(by or "", [*checked, *({"Put": {"Item": item}} for item in part)])
+
+    def _owns(self, view: str, claimed: Head) -> bool:
+        """Whether a claim of before still stands."""
+        now = self._head(view)
+        return now is not None and now.epoch == claimed.epoch
 
     def _switch(self, view: str, old: Head, by: str | None, new: Head) -> None:
         """The one transaction in which a view becomes another."""

@@ -63,7 +63,7 @@ def _show_streams(result: Mapping[str, Any]) -> None:
     if not result["streams"]:
         return
     rows = [
-        [s["stream"], s["records"], sum(s["end"].values()), r["consumer"], sum(r["position"].values()), r["behind"],
+        [s["stream"], s["records"], _reached(s["end"]), r["consumer"], _reached(r["position"]), r["behind"],
          r["seconds"]]
         for s in result["streams"] for r in s["readers"]
     ]  # fmt: skip
@@ -78,6 +78,11 @@ def _show_streams(result: Mapping[str, Any]) -> None:
     for view in result["views"]:
         if view["error"]:
             show.remark(f"stopped since {view['since']}: view {view['view']} at {view['stopped_at']}: {view['error']}")
+
+
+def _reached(offsets: Mapping[str, Any]) -> int | None:
+    """Partitions together; None where they are not counted from 0: Kinesis' numbers of 56 digits are text in JSON."""
+    return None if any(isinstance(each, str) for each in offsets.values()) else sum(offsets.values())
 
 
 def work(desk: Desk, _arguments: Mapping[str, Any], _progress: Progress) -> Any:
