@@ -137,7 +137,7 @@ def make_dataset(bigquery: str) -> Callable[[], str]:
         name = f"d{uuid4().hex}"
         reference = {"projectId": "project", "datasetId": name}
         url = f"http://{bigquery}/bigquery/v2/projects/project/datasets"
-        httpx.post(url, json={"datasetReference": reference}, trust_env=False).raise_for_status()
+        httpx.post(url, json={"datasetReference": reference}, trust_env=False, timeout=PATIENCE).raise_for_status()
         return f"bigquery://project/{name}"
 
     return make

@@ -1,6 +1,6 @@
-"""A process that is there to be killed: it pulls, or refreshes, without end.
+"""A process that is there to be killed: it pulls, refreshes or rebuilds, without end.
 
-    python victim.py PROJECT STAGE pull|refresh NOTE [PHASE:N]
+    python victim.py PROJECT STAGE pull|refresh|rebuild NOTE [PHASE:N]
 
 NOTE is a file of `NOTE_SIZE` bytes, mapped into memory, that tells what is being done at this instant. With PHASE:N the
 process kills itself on entering a phase for the N-th time, right there.
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +93,9 @@ class NotedEngine:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if self._inside:
-            if "_asterism.cursors" in sql.replace('"', ""):
+            if re.search(r"_asterism(\.|__)cursors", sql.replace('"', "")):
                 self._note.phase("cursor")
-            elif '"fact_' in sql or '"dim_' in sql:
+            elif re.search(r'["`](fact|dim)_', sql):
                 self._note.phase("refreshing")
         return int(self._engine.execute(sql, parameters))
 
@@ -104,7 +106,7 @@ class NotedEngine:
 def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> None:
     from asterism.project.load import load
     from asterism.run.batch import Ahead
-    from asterism.run.rebuild import refresh
+    from asterism.run.rebuild import rebuild, refresh
     from asterism.run.warehouse import Warehouse
     from asterism.wire import Wiring
 
@@ -121,15 +123,13 @@ def main(root: str, stage: str, verb: str, note_path: str, die: str = "") -> Non
         position = warehouse.ledger.position(declared.into)
         note.loading(position is None or position.loading)
         note.phase("polling")
-        step: Callable[[int], None] = (
-            (lambda number: pull_once(warehouse, declared, source, note, ahead, reconcile=number % 3 == 0))
-            if verb == "pull"
-            else (lambda _: void(refresh(warehouse, full=True)))
-        )
-        number = 0
-        while True:
-            number += 1
-            step(number)
+        steps: dict[str, Callable[[int], object]] = {
+            "pull": lambda number: pull_once(warehouse, declared, source, note, ahead, reconcile=number % 3 == 0),
+            "refresh": lambda _: refresh(warehouse, full=True),
+            "rebuild": lambda _: rebuild(warehouse, (declared.into,)),
+        }
+        for number in count(1):
+            steps[verb](number)
 
 
 def pull_once(warehouse: Any, declared: Any, source: Any, note: Note, ahead: Any, *, reconcile: bool) -> None:
@@ -138,10 +138,6 @@ def pull_once(warehouse: Any, declared: Any, source: Any, note: Note, ahead: Any
     done = pull_step(warehouse, declared, source, reconcile=reconcile, ahead=ahead)
     note.loading(not done.complete)
     note.phase("polling")
-
-
-def void(_: object) -> None:
-    pass
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ class Ledger:
     def prepare(self) -> None:
         """Create the ledger, or bring an older one up to date. Raises EngineError for one newer than this code."""
         columns = self._session.engine.columns("_asterism.version")
-        version = self._session.rows("SELECT max(version) FROM _asterism.version")[0][0] if columns else 0
+        # Tables without rows are what a process has left that died where tables are made outside of transactions.
+        version = (self._session.rows("SELECT max(version) FROM _asterism.version")[0][0] if columns else None) or 0
         if version > _VERSIONS:
             raise EngineError(
                 "the ledger", f"it has version {version}, this Asterism knows {_VERSIONS}", "Upgrade Asterism."

@@ -53,7 +53,7 @@ def test_what_a_transaction_did_is_done_again_around_a_table_and_a_load_job(
         engine.later(say("INSERT INTO kept SELECT a FROM held"))
         assert engine.rows(say("SELECT (SELECT count(*) FROM made), (SELECT sum(a) FROM kept)")) == [(5000, 13)]
     assert engine.rows(say("SELECT a FROM kept ORDER BY a")) == [(1,), (2,), (10,)]
-    assert tables(bigquery, dataset).keys() == {"kept", "made"}
+    assert tables(bigquery, dataset).keys() == {"kept", "made", "_turn"}
 
 
 def test_an_empty_table_that_a_process_left_behind_is_replaced_and_one_with_rows_is_not(engine: BigQueryEngine) -> None:

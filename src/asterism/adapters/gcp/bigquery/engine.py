@@ -12,6 +12,7 @@ from asterism.adapters.gcp.bigquery.loading import Incoming, received
 from asterism.adapters.gcp.bigquery.reader import BigQueryReader, arrow_of
 from asterism.adapters.gcp.bigquery.service import Service
 from asterism.adapters.gcp.bigquery.session import Session
+from asterism.adapters.gcp.bigquery.turn import PATIENCE, Turn
 from asterism.adapters.gcp.bigquery.types import column_of, declared, decoders
 from asterism.declare.table import Column, flat, plain, spelt
 from asterism.errors import EngineError
@@ -37,11 +38,16 @@ class BigQueryEngine:
     enforces_keys = False
     makes_tables_apart = True
 
-    def __init__(self, uri: str) -> None:
-        """`bigquery://project/dataset`. Raises UsageError, and EngineError where there is no such dataset."""
+    def __init__(self, uri: str, *, patience: float = PATIENCE) -> None:
+        """`bigquery://project/dataset`. Raises UsageError, and EngineError where there is no such dataset.
+
+        `patience` is how many seconds to wait for another process, and when one that is silent is taken for dead.
+        """
         self._uri = uri
         self._service = Service(uri)
-        self._session = Session(self._service)
+        self._turn = Turn(self._service, patience)
+        self._turn.settle()
+        self._session = Session(self._service, self._turn)
         self._readers: list[BigQueryReader] = []
         self._carriers: list[str] = []
         self._closed = False

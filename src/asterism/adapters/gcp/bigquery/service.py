@@ -30,8 +30,10 @@ _GLANCE = 1_000
 """Milliseconds that a call waits for a job, before it is looked whether it shall go on."""
 _PAUSE = 0.05
 """Seconds between looks at a job that is no query."""
-_KEPT = 24 * 3600
-"""Seconds after which a table that is of passing use goes by itself, should nobody drop it."""
+_PATIENT = (1, 2, 3, 4)
+"""Seconds between tries to describe a table, which may be done five times in ten seconds."""
+_PASSING, _KEPT = 24 * 3600, 7 * 24 * 3600
+"""Seconds after which a table of passing use, and one that is kept as it was, goes by itself, should nobody drop it."""
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _AWAY = frozenset({"backendError", "internalError", "rateLimitExceeded", "quotaExceeded", "jobBackendError"})
 _REMEDIES = {
@@ -121,7 +123,7 @@ class Service:
     def table(self, name: str) -> dict[str, Any] | None:
         """What is told of a table of the dataset; None where there is none."""
         try:
-            return self._refusing("GET", f"/datasets/{quote(self.dataset)}/tables/{quote(name)}")
+            return self._refusing("GET", self._path(name))
         except Refused as error:
             if error.reason == "notFound":
                 return None
@@ -130,8 +132,8 @@ class Service:
     def upload(self, name: str, file: Path, fields: Sequence[Mapping[str, Any]]) -> None:
         """Make a table of a Parquet file. It goes by itself after a day."""
         reference, schema = self._reference(name), {"fields": list(fields)}
-        made = {"tableReference": reference, "schema": schema, "expirationTime": str(int((time.time() + _KEPT) * 1000))}
-        self._call("POST", f"/datasets/{quote(self.dataset)}/tables", json=made)
+        made = {"tableReference": reference, "schema": schema, "expirationTime": _from_now(_PASSING)}
+        self._call("POST", self._path(), json=made)
         load = {"destinationTable": reference, "sourceFormat": "PARQUET", "writeDisposition": "WRITE_APPEND"}
         headers = {"X-Upload-Content-Type": "application/octet-stream"}
         try:
@@ -148,8 +150,35 @@ class Service:
         except (Refused, httpx.HTTPError, GoogleAuthError) as error:
             raise self.failed(error) from error
 
-    def clone(self, name: str, copy: str) -> None:
-        """Keep a table as it is under another name: nothing is copied. It goes by itself after a day."""
+    def make(self, name: str, column: str) -> None:
+        """See that a table of one column of text stands."""
+        fields = {"fields": [{"name": column, "type": "STRING"}]}
+        try:
+            self._refusing("POST", self._path(), json={"tableReference": self._reference(name), "schema": fields})
+        except Refused as error:
+            if error.reason != "duplicate":
+                raise self.failed(error) from error
+
+    def describe(self, name: str, text: str, etag: str) -> str | None:
+        """Replace a table's description, if it has not changed since it had this ETag; answer the new one, or None.
+
+        Raises EngineError.
+        """
+        pauses = list(_PATIENT)
+        while True:
+            try:
+                said = {"description": text}
+                return str(self._refusing("PATCH", self._path(name), json=said, headers={"If-Match": etag})["etag"])
+            except (Refused, httpx.HTTPError, GoogleAuthError) as error:
+                reason = error.reason if isinstance(error, Refused) else ""
+                if reason == "conditionNotMet":
+                    return None
+                if reason != "rateLimitExceeded" or not pauses:
+                    raise self.failed(error) from error
+                time.sleep(pauses.pop(0))
+
+    def clone(self, name: str, copy: str, schema: Mapping[str, Any]) -> None:
+        """Keep a table as it is, of this schema, under another name: nothing is copied. It goes by itself in a week."""
         config = {
             "sourceTable": self._reference(name),
             "destinationTable": self._reference(copy),
@@ -158,13 +187,17 @@ class Service:
         }
         try:
             self._wait(self._refusing("POST", "/jobs", json=self._begun({"copy": config})))
+            self._refusing("PATCH", self._path(copy), json={"schema": schema})
         except (Refused, httpx.HTTPError, GoogleAuthError) as error:
             raise self.failed(error) from error
 
-    def restore(self, name: str, copy: str, schema: Mapping[str, Any]) -> None:
-        """Make a table what it was when it was cloned, with this schema."""
-        self.query(f"CREATE OR REPLACE TABLE `{name}` CLONE `{copy}`")
-        self._call("PATCH", f"/datasets/{quote(self.dataset)}/tables/{quote(name)}", json={"schema": schema})
+    def restore(self, name: str, copy: str) -> None:
+        """Make a table what it was when it was cloned. Where there is no copy of it any more, it stays as it is."""
+        kept = self.table(copy)
+        if kept is not None:
+            self.query(f"CREATE OR REPLACE TABLE `{name}` CLONE `{copy}`")
+            stays = {"schema": kept["schema"], "expirationTime": None}
+            self._call("PATCH", self._path(name), json=stays)
 
     def _begun(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         job = {"projectId": self.project, "jobId": uuid4().hex, "location": self._location}
@@ -172,6 +205,10 @@ class Service:
 
     def _reference(self, table: str) -> dict[str, str]:
         return {"projectId": self.project, "datasetId": self.dataset, "tableId": table}
+
+    def _path(self, table: str | None = None) -> str:
+        tables = f"/datasets/{quote(self.dataset)}/tables"
+        return tables if table is None else f"{tables}/{quote(table)}"
 
     def _wait(self, job: dict[str, Any]) -> None:
         while job["status"]["state"] != "DONE":
@@ -222,8 +259,10 @@ class Service:
             fact = "the connection was closed"  # by another thread, which wants no answer any more
             raise EngineError(self.name, fact, "Ask again.", interrupted=True) from error
 
-    def _refusing(self, method: str, path: str, params: Any = None, json: Any = None) -> dict[str, Any]:
-        return _raise(self._client.request(method, f"{self._root}{path}", params=params, json=json))
+    def _refusing(
+        self, method: str, path: str, params: Any = None, json: Any = None, headers: Any = None
+    ) -> dict[str, Any]:
+        return _raise(self._client.request(method, f"{self._root}{path}", params=params, json=json, headers=headers))
 
 
 class _Bearer(httpx.Auth):
@@ -258,6 +297,10 @@ def _raise(answer: httpx.Response) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as unreadable:
         reason = "backendError" if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
         raise Refused(reason, f"BigQuery answered {answer.status_code}") from unreadable
+
+
+def _from_now(seconds: float) -> str:
+    return str(int((time.time() + seconds) * 1000))
 
 
 def _job(job: Mapping[str, str]) -> tuple[str, dict[str, str]]:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from asterism.adapters.gcp.bigquery.service import Service
-from asterism.errors import EngineError
+from asterism.adapters.gcp.bigquery.turn import Turn
+from asterism.errors import EngineError, LockedError
 
 _LONGEST, _MOST = 200_000, 50
 """A script's length in characters, and how many statements it has. BigQuery takes a million characters."""
@@ -35,7 +35,6 @@ class _Transaction:
 
     done: list[_Statement] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
-    copies: list[str] = field(default_factory=list)
 
 
 class Session:
@@ -45,8 +44,9 @@ class Session:
     next statement that somebody does wait for, or with the commit.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, turn: Turn) -> None:
         self._service = service
+        self._turn = turn
         self._id: str | None = None
         self._brief: dict[str, str] = {}
         self._transaction: _Transaction | None = None
@@ -63,28 +63,36 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit on a clean exit; undo everything on an exception."""
+        """Commit on a clean exit; undo everything on an exception. Raises LockedError where another works there."""
         self.end()
+        self._turn.wait()
         self._transaction = work = _Transaction()
         committing = False
         try:
             yield
-            if work.done:
+            if work.done or self._turn.mark:
                 self._begin(work)
+                if mark := self._turn.mark:
+                    self._keep(_Statement(mark))
                 committing = True
                 self._send(_Statement("COMMIT TRANSACTION"))
         except BaseException as error:
             self.end()
-            unknown = committing and isinstance(error, EngineError) and error.unavailable
-            if not unknown:  # else it may have committed, and what was made must stay
+            away = committing and isinstance(error, EngineError) and error.unavailable
+            lost = self._turn.lost() if self._turn.taken else False
+            if lost:
+                self._turn.abandon()
+                fact = "another process has taken over, for this one was not heard of"
+                raise LockedError(self._service.name, fact, "Repeat it: nothing is half done.") from error
+            if away or lost is None:
+                self._turn.abandon()  # it may have committed: whoever comes next finds out, and undoes it if not
+            else:
                 self._undo(work)
             raise
         finally:
             self._transaction = None
             self.end()
-            for name in work.copies:
-                with suppress(EngineError):  # it goes by itself
-                    self._service.query(f"DROP TABLE IF EXISTS `{name}`")
+            self._turn.end()
 
     def run(self, sql: str, parameters: Sequence[Any], *, asks: bool) -> dict[str, Any]:
         """A question, or a statement that changes rows and whose count is awaited."""
@@ -94,6 +102,7 @@ class Session:
         self._begin(work)
         if asks:
             return self._send(_Statement(sql, parameters))
+        self._turn.take(self._id)
         self._flush()
         answer = self._service.query(sql, parameters, session=self._id)
         work.done.append(_Statement(sql, parameters, answer.get("numDmlAffectedRows")))
@@ -101,6 +110,11 @@ class Session:
 
     def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """A statement whose count nobody awaits."""
+        if self._transaction is not None:
+            self._turn.take(self._id)
+        self._later(sql, parameters)
+
+    def _later(self, sql: str, parameters: Sequence[Any]) -> None:
         if self._transaction is None:
             self._service.query(sql, parameters, session=self._id)
             return
@@ -112,7 +126,7 @@ class Session:
     def brief(self, verb: str, name: str, sql: str, parameters: Sequence[Any]) -> None:
         """A statement that makes or drops a temporary table."""
         if self._transaction is not None or self._id is not None:
-            self.later(sql, parameters)
+            self._later(sql, parameters)
         else:
             self._id = self._service.query(sql, parameters, createSession=True)["sessionInfo"]["sessionId"]
         if verb == "DROP":
@@ -134,6 +148,7 @@ class Session:
         """A statement that makes, changes or drops a table: outside, and undone should the transaction fail."""
         work = self._transaction
         if work is not None:
+            self._turn.take(self._id)
             self.renew()
             found = self._service.table(name)
             if found is None:
@@ -143,10 +158,8 @@ class Session:
                 # Left by a transaction of a process that died: nothing ever stood in it.
                 self._service.query(f"DROP TABLE `{name}`")
             elif verb != "CREATE":
-                copy, schema = f"_undo_{uuid4().hex}", found["schema"]
-                self._service.clone(name, copy)
-                work.copies.append(copy)
-                work.undo.append(lambda: self._service.restore(name, copy, schema))
+                copy = self._turn.keep(name, found["schema"])
+                work.undo.append(lambda: self._service.restore(name, copy))
         self._service.query(sql)
 
     def renew(self) -> None:
@@ -173,6 +186,7 @@ class Session:
         if self._id is not None:
             return
         self._id = self._service.query("BEGIN TRANSACTION", createSession=True)["sessionInfo"]["sessionId"]
+        self._turn.tell(self._id)
         for each in work.done:
             if each.count is None:
                 self._keep(each)
