@@ -129,7 +129,7 @@ def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_dataset(bigquery: str) -> Callable[[], str]:
     """Makes fresh datasets, each told by its URI."""
 
