@@ -56,6 +56,34 @@ def test_what_a_transaction_did_is_done_again_around_a_table_and_a_load_job(
     assert tables(bigquery, dataset).keys() == {"kept", "made", "_turn"}
 
 
+def test_rows_come_in_by_the_way_that_suits_how_many_they_are(
+    engine: BigQueryEngine, bigquery: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few in a statement, more by the Storage Write API, many or large ones by a load job; and if need be as well."""
+    columns = (Column("a", "INTEGER"), Column("t", "VARCHAR"))
+    texts = "SELECT i::integer AS a, CASE WHEN i % 7 > 0 THEN repeat('ü', {1}) || i END AS t FROM range({0}) AS r(i)"
+    told = say("SELECT count(*), count(t), max(length(t)) FROM texts")
+
+    def loads() -> int:
+        url = f"http://{bigquery}/bigquery/v2/projects/project/jobs"
+        jobs = httpx.get(url, params={"projection": "full", "maxResults": 10_000}, trust_env=False, timeout=60).json()[
+            "jobs"
+        ]
+        places = [each["configuration"].get("load", {}).get("destinationTable", {}) for each in jobs]
+        return sum(each.get("datasetId") == dataset.rpartition("/")[2] for each in places)
+
+    engine.load("texts", columns, Stream(texts.format(100, 1)))
+    engine.load("texts", columns, Stream(texts.format(30_000, 100)))  # two requests
+    assert (loads(), engine.rows(told)) == (0, [(30_100, 25_799, 105)])
+    engine.load("texts", columns, Stream(texts.format(2, 3_000_000)))
+    assert (loads(), engine.rows(told)) == (1, [(30_102, 25_800, 3_000_001)])
+    monkeypatch.setenv("BIGQUERY_STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+    engine.load("texts", columns, Stream(texts.format(3_000, 1)))
+    assert loads() == 2
+    monkeypatch.undo()
+    assert engine.rows(told) == [(33_102, 28_371, 3_000_001)]
+
+
 def test_an_empty_table_that_a_process_left_behind_is_replaced_and_one_with_rows_is_not(engine: BigQueryEngine) -> None:
     engine.execute(say("CREATE TABLE empty (a INTEGER)"))
     engine.load("full", NUMBER, Stream("SELECT 1 AS a"))

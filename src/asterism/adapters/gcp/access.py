@@ -90,6 +90,11 @@ def stream(channel: grpc.Channel, method: str, answer: Any) -> Callable[..., Any
     return channel.unary_stream(method, _serialized, answer.FromString)  # type: ignore[no-any-return]
 
 
+def exchange(channel: grpc.Channel, method: str, answer: Any) -> Callable[..., Any]:
+    """A method that takes many messages and answers each."""
+    return channel.stream_stream(method, _serialized, answer.FromString)  # type: ignore[no-any-return]
+
+
 def told(error: Exception) -> tuple[str, str]:
     """The fact and the remedy of a failed call, for an error of ours."""
     if isinstance(error, GoogleAuthError):

@@ -14,6 +14,7 @@ from asterism.adapters.gcp.bigquery.service import Service
 from asterism.adapters.gcp.bigquery.session import Session
 from asterism.adapters.gcp.bigquery.turn import PATIENCE, Turn
 from asterism.adapters.gcp.bigquery.types import column_of, declared, decoders
+from asterism.adapters.gcp.bigquery.writing import write
 from asterism.declare.table import Column, flat, plain, spelt
 from asterism.errors import EngineError
 from asterism.ports.arrow import ArrowStream
@@ -162,14 +163,24 @@ class BigQueryEngine:
         if text is not None:
             self.later(begin + incoming.values(None), [text])
             return
-        name = f"_load_{uuid4().hex}"
-        self._service.upload(name, incoming.file, incoming.fields)
+        name = self._carried(incoming)
         self._session.renew()  # a transaction sees what stood when it began
         self.later(begin + incoming.values(name))
         if self._session.inside:
             self._carriers.append(name)
         else:
             self._drop(name)
+
+    def _carried(self, incoming: Incoming) -> str:
+        """The table of a day's life into which the rows have been brought."""
+        with incoming.parts() as parts, suppress(EngineError):  # what the one way does not take, the other does
+            if parts is not None:
+                name = self._service.passing(f"_load_{uuid4().hex}", incoming.fields)
+                if write(self._service.resource(name), parts) == incoming.rows:
+                    return name
+        name = self._service.passing(f"_load_{uuid4().hex}", incoming.fields)
+        self._service.upload(name, incoming.file)
+        return name
 
     def _drop(self, name: str) -> None:
         with suppress(EngineError):  # it goes by itself

@@ -1,6 +1,7 @@
-"""Arrow into BigQuery: few rows travel in the statement that takes them in, many by a load job of their own.
+"""Arrow into BigQuery: few rows travel in the statement that takes them in, others by way of a table of a day's life.
 
-On their way all values are text, which both sides write and read without loss. A stream is read once, into a file.
+Into that, many rows come by a load job, and those between by the Storage Write API, which is quicker. On their
+way all values are text, which both sides write and read without loss. A stream is read once, into a file.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ INLINE = 2_000
 """Rows that may travel in a statement …"""
 _ROOM = 1_000_000
 """… and how long their text may be. A request takes ten megabytes."""
+_STREAMED, _PART = 32_000_000, 4_000_000
+"""How long the text of rows may be for the Storage Write API, and about how long it is in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,25 @@ class Incoming:
     file: Path
     columns: tuple[Column, ...]
     rows: int
+
+    @contextmanager
+    def parts(self) -> Iterator[Iterator[ArrowStream] | None]:
+        """The rows in parts that a request takes, each to be read before the next; None where they are too many."""
+        names = [f"c{place}" for place in range(len(self.columns))]
+        length = " + ".join(f"coalesce(strlen({name}), 0)" for name in names)
+        with duckdb.connect() as reader:
+            reader.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet('{self.file}', file_row_number := true)")
+            reader.execute(
+                f"CREATE TABLE parts AS SELECT file_row_number, {length} AS length, "
+                f"sum({length}) OVER (ORDER BY file_row_number) // {_PART} AS part FROM rows"
+            )
+            (found,) = reader.execute("SELECT sum(length), max(length), max(part) FROM parts").fetchall()
+            whole, longest, last = map(int, found)
+            if whole > _STREAMED or longest > _PART:
+                yield None
+                return
+            chosen = f"SELECT {', '.join(names)} FROM rows JOIN parts USING (file_row_number) WHERE part = $part"
+            yield (reader.sql(chosen, params={"part": part}) for part in range(last + 1))
 
     def inline(self) -> str | None:
         """The rows as a JSON list of lists, where they are few."""

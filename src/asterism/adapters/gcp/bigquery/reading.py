@@ -17,9 +17,9 @@ from asterism.adapters.gcp.access import channel, messages, stream, told, unary
 from asterism.errors import EngineError
 
 EMULATOR = "BIGQUERY_STORAGE_EMULATOR_HOST"
-_HOST = "bigquerystorage.googleapis.com"
+HOST = "bigquerystorage.googleapis.com"
 _METHOD = "/google.cloud.bigquery.storage.v1.BigQueryRead"
-_TIMEOUT = 60.0
+TIMEOUT = 60.0
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 """The end of an Arrow stream: a message of no length."""
 
@@ -48,9 +48,9 @@ def arrow(name: str, table: Mapping[str, str]) -> Rows:
         parent=f"projects/{table['projectId']}", read_session=wanted, max_stream_count=1
     )
     try:
-        line = channel(_HOST, EMULATOR)
+        line = channel(HOST, EMULATOR)
         create = unary(line, f"{_METHOD}/CreateReadSession", types.ReadSession.pb())
-        session = create(request, timeout=_TIMEOUT, metadata=_routed("read_session.table", path))
+        session = create(request, timeout=TIMEOUT, metadata=routed("read_session.table", path))
     except (grpc.RpcError, GoogleAuthError) as error:
         raise EngineError(name, *told(error), unavailable=True) from error
     read = stream(line, f"{_METHOD}/ReadRows", types.ReadRowsResponse.pb())
@@ -61,12 +61,13 @@ def arrow(name: str, table: Mapping[str, str]) -> Rows:
 def _parts(read: Any, asked: list[Any], session: Any) -> Iterator[bytes]:
     yield session.arrow_schema.serialized_schema
     for request in asked:
-        for answer in read(request, metadata=_routed("read_stream", request.read_stream)):
+        for answer in read(request, metadata=routed("read_stream", request.read_stream)):
             yield answer.arrow_record_batch.serialized_record_batch
     yield _END
 
 
-def _routed(field: str, value: str) -> tuple[tuple[str, str], ...]:
+def routed(field: str, value: str) -> tuple[tuple[str, str], ...]:
+    """What a call says of where it goes."""
     return (("x-goog-request-params", f"{field}={value}"),)
 
 

@@ -129,18 +129,30 @@ class Service:
                 return None
             raise self.failed(error) from error
 
-    def upload(self, name: str, file: Path, fields: Sequence[Mapping[str, Any]]) -> None:
-        """Make a table of a Parquet file. It goes by itself after a day."""
+    def passing(self, name: str, fields: Sequence[Mapping[str, Any]]) -> str:
+        """Make a table that goes by itself after a day; answer its name."""
         reference, schema = self._reference(name), {"fields": list(fields)}
         made = {"tableReference": reference, "schema": schema, "expirationTime": _from_now(_PASSING)}
         self._call("POST", self._path(), json=made)
-        load = {"destinationTable": reference, "sourceFormat": "PARQUET", "writeDisposition": "WRITE_APPEND"}
+        return name
+
+    def resource(self, name: str) -> str:
+        """A table's name as the Storage API has it."""
+        return f"projects/{self.project}/datasets/{self.dataset}/tables/{name}"
+
+    def upload(self, name: str, file: Path) -> None:
+        """Append a Parquet file to a table."""
+        load = {
+            "destinationTable": self._reference(name),
+            "sourceFormat": "PARQUET",
+            "writeDisposition": "WRITE_APPEND",
+        }
         headers = {"X-Upload-Content-Type": "application/octet-stream"}
         try:
             begun = self._client.post(
                 f"/upload{self._root}/jobs",
                 params={"uploadType": "resumable"},
-                json=self._begun({"load": load | {"schema": schema}}),
+                json=self._begun({"load": load}),
                 headers=headers,
             )
             _raise(begun)
