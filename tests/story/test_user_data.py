@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import httpx
 import pytest
-from story.clouds import copy_lake, move_to_aws
+from gcs_server import Buckets
+from story.clouds import copy_lake, move_to_aws, move_to_gcp
 from story.house import EXAMPLES, House
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,6 +35,23 @@ class Place(Record):
 def places(state: Place, user: User) -> Place:
     return Place(descriptions=state.descriptions + 1, last_name=user.last_name or state.last_name)
 '''
+
+SHAPES = {
+    "flat": {
+        "first_name": "Flat",
+        "zip_code": "00501",
+        "age": 9007199254740993,
+        "share": 0.1,
+        "tags": [],
+        "none": None,
+    },
+    "deep": {"a": [{"b": {"first_name": "Ünïcode \u2603 \"quoted\" \\ 'single'"}}, {"c": [{"zip_code": "00501"}]}]},
+    "text": json.dumps(json.dumps([{"first_name": "One"}, {"zip_code": "00501"}])),
+    "list": {"all": [{"first_name": "One", "note": "two\nlines"}, {"first_name": "Two", "last_name": ""}]},
+    "odd": {"$id": {"a.b": True}, "": [[1, [2.5, {"last_name": "Nested"}]]], "day": "2024-02-29T00:00:00Z"},
+    "none": {"city": "Lodz", "zip": "no such field"},
+}
+"""JSON of any shape, by its id."""
 
 
 @pytest.fixture(scope="module", params=["dev", pytest.param("aws_local", marks=pytest.mark.soak)])
@@ -295,6 +313,42 @@ def test_what_has_reached_its_age_is_forgotten_by_itself(tmp_path_factory: pytes
         assert house.one("select count(*) as n from fact_user") == 0
         # In DuckDB's file deleted rows may leave bytes until somebody is erased: age does without a copy of everything.
         house.until(lambda: all("warehouse.duckdb" in file for file in house.holding("Methuselah")))
+
+
+@pytest.mark.slow
+def test_at_google_the_same_persons_are_found_in_bigquery(
+    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
+) -> None:
+    """Pub/Sub, Cloud Storage and BigQuery know of the same requests what the embedded stage does."""
+    here, there = House.of("user_data", tmp_path / "here"), House.of("user_data", tmp_path / "there")
+    move_to_gcp(there, gcs, make_dataset())
+    there.patience = 300
+    known = [known_of(house) for house in (here, there)]
+    assert known[0] == known[1]
+    assert {each["user_id"].split("/")[1] for each in known[1]["persons"]} == SHAPES.keys() - {"none"}
+    assert there.json("verify")["differences"] == 0
+
+
+def known_of(house: House) -> dict[str, Any]:
+    """What an office knows once the requests have come to it, the second of them twice."""
+    with house.running(), house.client(*SCOPES) as door:
+        for identifier, value in (*SHAPES.items(), ("deep", SHAPES["deep"])):
+            send(door, value, identifier)
+        people = "select * exclude (received_at) from fact_user order by user_id"
+        house.until(lambda: len(house.ask(people)) == 7)
+        house.until(house.aside)
+        requests = {each["request_id"]: each for each in house.ask("requests")}
+        return {
+            "persons": house.ask(people),
+            "requests": {name: (opened(each["record"]), each["persons"]) for name, each in requests.items()},
+            "zip codes": house.ask("select zip_code, users from users_by_zip_code order by 1"),
+            "aside": [(each["record_id"], each["reason"]) for each in house.aside()],
+        }
+
+
+def opened(record: Any) -> Any:
+    """A record, whether an engine answers JSON as a value or as text."""
+    return json.loads(record) if isinstance(record, str) else record
 
 
 def test_production_is_never_reset(tmp_path: Path) -> None:
