@@ -333,6 +333,7 @@ def test_at_google_the_bank_is_the_same(
     day, at = LONG_AGO.isoformat(), datetime.combine(LONG_AGO, datetime.min.time())
     with opened(tmp_path, lambda house: move_to_gcp(house, gcs, make_dataset())) as bank:
         house = bank.house
+        house.patience = 200  # the emulator of BigQuery takes its time on a busy machine
         sent = notification("u-rich", "SAVING_PAYMENT_SUCCESSFUL", at, "m-rich", **saving(900_000))
         assert [bank.push(sent).status_code for _ in range(2)] == [200, 200]
         bank.tell("u-new", "USER_CREATED_ACCOUNT", at)
