@@ -12,12 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 COMMAND = Path(__file__).parents[1] / ".emulators" / "venv" / "bin" / "ministack"
+_WITNESSED = (COMMAND.with_name("python"), "-P", Path(__file__).with_name("ministack_witness.py"))
 _PATIENCE = 60.0
 
 
 @contextmanager
 def ministack(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
-    """The environment in which clients of AWS find it, which stops with the context; `settings` are its own."""
+    """The environment in which clients of AWS find it, which stops with the context; `settings` are its own.
+
+    MINISTACK_REPEATED names the file of all that was asked once more.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -29,11 +33,12 @@ def ministack(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
         "AWS_REGION": "eu-west-2",
         "AWS_DEFAULT_REGION": "eu-west-2",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "MINISTACK_REPEATED": str(folder / "repeated"),
     }
     own = {**os.environ, **environment, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
     own |= {"TMPDIR": str(folder), "LAMBDA_EXECUTOR": "local", "LOG_LEVEL": "WARNING", **settings}
     with (folder / "ministack.log").open("wb") as log:
-        process = subprocess.Popen([COMMAND], env=own, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([*_WITNESSED], env=own, cwd=folder, stdout=log, stderr=log)
     try:
         end = time.monotonic() + _PATIENCE
         while not _answers(url):

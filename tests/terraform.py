@@ -47,12 +47,9 @@ def settings(folder: Path) -> dict[str, str]:
     return {"TF_CLI_CONFIG_FILE": str(file), "GOGC": "400"}
 
 
-def point_at(
-    folder: Path, url: str, buckets: Sequence[str] = (), *, ends_by_age: bool = True, attempts: int = 2
-) -> None:
+def point_at(folder: Path, url: str, buckets: Sequence[str] = (), *, ends_by_age: bool = True) -> None:
     """Have the provider call `url`: Terraform merges this file into what is written beside it.
 
-    A call of which the answer is lost is made `attempts` times in all.
     The policies of `buckets` would refuse what is asked without TLS, and at `url` everything is. Without `ends_by_age`
     they have no rules of what ends by age: the provider looks at each for a minute before it believes in it.
     """
@@ -63,7 +60,7 @@ def point_at(
         "s3_use_path_style": True,
         "skip_credentials_validation": True,
         "skip_metadata_api_check": True,
-        "max_retries": attempts,
+        "max_retries": 2,
         "endpoints": [dict.fromkeys(SERVICES, url)],
     }
     policy = '${replace(data.aws_iam_policy_document.bucket_%s.json, "\\"false\\"", "\\"never\\"")}'
