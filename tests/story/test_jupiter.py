@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from gcs_server import Buckets
-from story.clouds import move_to_gcp
+from story.clouds import copy_lake, move_to_aws, move_to_gcp
 from story.house import EXAMPLES, House
 from story.tunnel import Tunnel, tunnel
 from unit.adapters.amplitude.service import ExportServer, event
@@ -113,9 +114,11 @@ def opened(folder: Path, move: Callable[[House], None] | None = None) -> Iterato
     amplitude.close()
 
 
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    with opened(tmp_path_factory.mktemp("story")) as made:
+@pytest.fixture(scope="module", params=["dev", pytest.param("aws_local", marks=pytest.mark.soak)])
+def bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """The bank on a stage. Nothing but `asterism.toml` says which one."""
+    move = None if request.param == "dev" else partial(move_to_aws, environment=request.getfixturevalue("aws"))
+    with opened(tmp_path_factory.mktemp("story"), move) as made:
         yield made
 
 
@@ -235,7 +238,10 @@ def test_a_day_of_amplitude_joins_the_events_and_loading_it_again_changes_nothin
         assert rows == [{"event_id": "x-1", "user_id": "u-app"}, {"event_id": "x-2", "user_id": "77"}]
         screens = "select value from amplitude.events_properties where key = 'screen'"
         assert bank.house.ask(screens) == [{"value": "home"}]
-    kept = bank.house.root / ".asterism/dev/lake/raw/amplitude/export" / f"{day}.zip"
+    lake = bank.house.root / ".asterism" / bank.house.stage / "lake"
+    if bank.house.stage == "aws_local":
+        copy_lake(bank.house, lake)
+    kept = lake / "raw/amplitude/export" / f"{day}.zip"
     assert kept.read_bytes()[:2] == b"PK"
     asked = {"startDate": day, "endDate": day, "eventTypes": '["USER_PROFILE_REGISTER_SUCCEEDED", "X"]'}
     assert bank.house.ask("event_counts", **asked) == [
