@@ -120,10 +120,13 @@ def what_is_written_beside_is_the_newest_owners(make_events: MakeEvents) -> None
     for fence, value in ((1, b"1"), (3, b"3"), (3, b"4"), (2, b"2")):
         assert events.mark(DOORS, "status", fence, [(place, {"n": value, "who": b'"x"'}) for place, _ in many]) == []
     assert events.mark(DOORS, "site", 1, [(many[0][0], {"n": b"9"})]) == []
+    large = [(place, {"text": b'"%s"' % (b"x" * 150_000)}) for place, _ in many[-30:]]
+    assert events.mark(DOORS, "site", 1, large) == []
+    assert events.read(DOORS, "door-1", large[-1][0].at)[0].families["site"] == large[-1][1]
     first, *rest = events.read(DOORS, "door-1")
     status = {"n": b"4", "who": b'"x"'}
     assert first.families == {"event": many[0][1], "status": status, "site": {"n": b"9"}}
-    assert all(each.families == {"event": {"v": b"1"}, "status": status} for each in rest)
+    assert all(each.families == {"event": {"v": b"1"}, "status": status} for each in rest[:-30])
     events.put(DOORS, many)
     assert events.read(DOORS, "door-1")[1:] == rest
     events.close()

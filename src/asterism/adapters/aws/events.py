@@ -25,8 +25,8 @@ from asterism.ports.events import Cells, Event, Place
 
 _LONGEST = 900
 """Bytes of an id in a key, which ends at a kilobyte; a longer one stands there as its hash."""
-_AT_ONCE = 49
-"""Marks of one transaction: each is an action and a condition, and DynamoDB takes a hundred."""
+_AT_ONCE, _BYTES = 49, 3_000_000
+"""Marks of one transaction, each an action and a condition; DynamoDB takes a hundred, and 4 MB."""
 _CELLS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -48,7 +48,7 @@ class DynamoEvents:
         """See `Events.mark`: some in one transaction, and one by one where that is refused."""
         absent: list[Place] = []
         with self._speaking():
-            for some in batches(dict(rows).items(), _AT_ONCE):
+            for some in batches(dict(rows).items(), _AT_ONCE, _size, _BYTES):
                 try:
                     self._table.transact([action for each in some for action in _marking(of, family, fence, *each)])
                 except RefusedError:
@@ -115,6 +115,12 @@ class DynamoEvents:
 
     def _speaking(self) -> AbstractContextManager[None]:
         return speaking(StateError, self._subject)
+
+
+def _size(row: tuple[Place, Cells]) -> int:
+    """Bytes that a mark takes, about."""
+    place, cells = row
+    return 2_000 + len(place.key.encode()) + sum(len(name.encode()) + len(value) for name, value in cells.items())
 
 
 def _marking(of: Storing, family: str, fence: int, place: Place, cells: Cells) -> list[Item]:

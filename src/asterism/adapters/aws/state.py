@@ -375,13 +375,4 @@ def _fenced(view: str) -> StateError:
 
 def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in parts that one transaction takes."""
-    part: list[Item] = []
-    taken = 0
-    for item in items:
-        if part and (len(part) == _AT_ONCE or taken + size(item) > _BYTES):
-            yield part
-            part, taken = [], 0
-        part.append(item)
-        taken += size(item)
-    if part:
-        yield part
+    return batches(items, _AT_ONCE, size, _BYTES)

@@ -6,8 +6,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -143,8 +142,17 @@ class Table:
                 self._client.update_time_to_live(TableName=self.name, TimeToLiveSpecification=ttl)
 
 
-def batches(values: Iterable[_T], count: int) -> Iterator[list[_T]]:
-    """Values in lists of so many, the last of fewer."""
-    iterator = iter(values)
-    while some := [*islice(iterator, count)]:
+def batches(
+    values: Iterable[_T], count: int, size: Callable[[_T], int] = lambda _: 0, most: int = 1
+) -> Iterator[list[_T]]:
+    """Values in lists of at most `count`, and of `most` bytes together where `size` tells theirs."""
+    some: list[_T] = []
+    taken = 0
+    for value in values:
+        if some and (len(some) == count or taken + size(value) > most):
+            yield some
+            some, taken = [], 0
+        some.append(value)
+        taken += size(value)
+    if some:
         yield some
