@@ -11,20 +11,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from hashlib import sha256
 from itertools import groupby, islice
 from typing import Any
 
 import msgspec
 
 from asterism.adapters.aws.service import Service, speaking
-from asterism.adapters.aws.table import Item, RefusedError, Table, batches
+from asterism.adapters.aws.table import Item, RefusedError, Table, batches, sortable
 from asterism.declare.storing import Storing
 from asterism.errors import StateError
 from asterism.ports.events import Cells, Event, Place
 
-_LONGEST = 900
-"""Bytes of an id in a key, which ends at a kilobyte; a longer one stands there as its hash."""
 _AT_ONCE, _BYTES = 49, 3_000_000
 """Marks of one transaction, each an action and a condition; DynamoDB takes a hundred, and 4 MB."""
 _CELLS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -148,8 +145,7 @@ def _partition(of: Storing, key: str) -> str:
 
 
 def _sort(place: Place) -> str:
-    name = place.id if len(place.id.encode()) <= _LONGEST else sha256(place.id.encode()).hexdigest()
-    return f"{_text(place.at)}#{name}"
+    return f"{_text(place.at)}#{sortable(place.id)}"
 
 
 def _text(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from asterism.adapters.aws.service import Service
-from asterism.adapters.aws.table import RefusedError, Table
+from asterism.adapters.aws.table import RefusedError, Table, sortable
 from asterism.ports.log import Offsets
 
 _YEAR = 365 * 86_400
@@ -56,14 +56,17 @@ class Positions:
     def hide(self, stream: str, ids: Collection[str]) -> None:
         """Note ids whose records nobody may read any more."""
         until = {"N": str(int(time.time()) + _YEAR)}
-        self._table.write({"pk": {"S": f"erased/{stream}"}, "sk": {"S": f"id/{each}"}, "ttl": until} for each in ids)
+        self._table.write(
+            {"pk": {"S": f"erased/{stream}"}, "sk": {"S": f"id/{sortable(each)}"}, "id": {"S": each}, "ttl": until}
+            for each in set(ids)
+        )
         self._hidden.pop(stream, None)
 
     def hidden(self, stream: str) -> frozenset[str]:
         """Those ids."""
         known = self._hidden.get(stream)
         if known is None or time.monotonic() - known[0] > _FRESH:
-            ids = frozenset(item["sk"]["S"].removeprefix("id/") for item in self._table.query(f"erased/{stream}"))
+            ids = frozenset(item["id"]["S"] for item in self._table.query(f"erased/{stream}"))
             known = self._hidden[stream] = (time.monotonic(), ids)
         return known[1]
 

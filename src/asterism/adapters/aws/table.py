@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -16,6 +17,8 @@ from asterism.adapters.aws.service import Service, code
 _T = TypeVar("_T")
 Item = Mapping[str, Any]
 
+_LONGEST_ID = 900
+"""Bytes of an id in a sort key, with room for what stands around it."""
 _PATIENCE = 20.0
 """Seconds for which a transaction is tried that another one, or the table's limits, turned away."""
 _BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -140,6 +143,12 @@ class Table:
             ttl = {"Enabled": True, "AttributeName": "ttl"}
             with contextlib.suppress(ClientError):  # it is on already
                 self._client.update_time_to_live(TableName=self.name, TimeToLiveSpecification=ttl)
+
+
+def sortable(identifier: str) -> str:
+    """An id as it stands in a sort key, which ends at a kilobyte: a longer one as its hash."""
+    data = identifier.encode()
+    return identifier if len(data) <= _LONGEST_ID else sha256(data).hexdigest()
 
 
 def batches(

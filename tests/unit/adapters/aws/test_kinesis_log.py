@@ -123,8 +123,9 @@ def test_records_that_others_put_are_read_with_an_id_of_their_place(aws, name):
 
 def test_what_was_erased_is_read_by_nobody(aws, name):
     log = KinesisLog(f"kinesis://{name}?positions={name}&shards=1")
-    log.append("s", [Entry(f"r{n}", "k", b"1") for n in range(6)], WEEK)
-    log.erase("s", ["r1", "r4", "r5"])
+    longest = "字" * 500  # as long as the door lets an id be
+    log.append("s", [*(Entry(f"r{n}", "k", b"1") for n in range(6)), Entry(longest, "k", b"1")], WEEK)
+    log.erase("s", ["r1", "r4", "r5", "r5", longest])
     other = KinesisLog(f"kinesis://{name}?positions={name}")
     for each in (log, other):
         assert [found.id for found in read_all(each, "s", limit=1)] == ["r0", "r2", "r3"]
