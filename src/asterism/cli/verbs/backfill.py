@@ -12,7 +12,8 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
-from asterism.cli.verbs.pull import changes, described
+from asterism.cli.verbs.pull import described
+from asterism.cli.verbs.refresh import changes
 from asterism.errors import UsageError
 
 Turn = Callable[[], AbstractContextManager[object]]

@@ -10,6 +10,8 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
+from asterism.cli.verbs.refresh import changes
+from asterism.cli.verbs.refresh import described as refreshed
 from asterism.errors import AsterismError, ProjectError
 
 
@@ -88,20 +90,8 @@ def described(pulled: Any) -> dict[str, Any]:
         "deletions": pulled.deletions,
         "removed": pulled.removed,
         "added": pulled.added,
-        "refreshed": [
-            {
-                "table": each.table,
-                "removed": each.removed,
-                "added": each.added,
-                "how": each.how,
-                "seconds": round(each.seconds, 6),
-            }
-            for each in pulled.refreshed
-        ],
-        "held": [{"model": model, "reason": reason} for model, reason in pulled.held],
-        "notices": [*pulled.notices],
         "polled_at": as_json(pulled.polled_at),
-        "seconds": round(pulled.seconds, 6),
+        **refreshed(pulled),
     }
 
 
@@ -111,14 +101,3 @@ def _show(each: Mapping[str, Any]) -> None:
         f"{len(each['refreshed'])} tables refreshed, {each['seconds']:.2f} s"
     )
     changes(each)
-
-
-def changes(each: Mapping[str, Any]) -> None:
-    """Show what a pull or a refresh did to the models."""
-    if each["refreshed"]:
-        rows = [[r["table"], r["how"], r["removed"], r["added"], f"{r['seconds']:.3f}"] for r in each["refreshed"]]
-        show.table(["table", "how", "removed", "added", "seconds"], rows, numeric=frozenset({2, 3, 4}))
-    for notice in each["notices"]:
-        show.remark(f"note: {notice}")
-    for held in each["held"]:
-        show.remark(f"held: {held['model']}: {held['reason']}")

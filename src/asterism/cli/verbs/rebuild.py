@@ -10,8 +10,7 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
-from asterism.cli.verbs.pull import changes
-from asterism.cli.verbs.refresh import described
+from asterism.cli.verbs.refresh import changes, described
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,6 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
-from asterism.cli.verbs.pull import changes
 from asterism.errors import UsageError
 from asterism.project.nearest import suggestion
 
@@ -74,3 +73,14 @@ def described(done: Any) -> dict[str, Any]:
         "notices": [*done.notices],
         "seconds": round(done.seconds, 6),
     }
+
+
+def changes(each: Mapping[str, Any]) -> None:
+    """Show what a pull or a refresh did to the models."""
+    if each["refreshed"]:
+        rows = [[r["table"], r["how"], r["removed"], r["added"], f"{r['seconds']:.3f}"] for r in each["refreshed"]]
+        show.table(["table", "how", "removed", "added", "seconds"], rows, numeric=frozenset({2, 3, 4}))
+    for notice in each["notices"]:
+        show.remark(f"note: {notice}")
+    for held in each["held"]:
+        show.remark(f"held: {held['model']}: {held['reason']}")
