@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers == 1:
         return
-    marks = {each: mark.args[0] for each in items if (mark := each.get_closest_marker("slow"))}
+    marks = {each: [*mark.args, 10][0] for each in items if (mark := each.get_closest_marker("slow"))}
     slow = sorted(marks, key=lambda each: -marks[each])
     rest, ordered = iter([each for each in items if each not in marks]), []
     for worker in range(workers):
