@@ -3,9 +3,10 @@
 Adapters are imported inside the functions that need them: DuckDB, ADBC and obstore take longer to import than
 `asterism --help` may take to answer, and a stage needs only some of them.
 
-An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`, `lake.SCHEME`,
-`log.SCHEME`, `state.SCHEME`, `events.SCHEME`, `catalogue.SCHEME`, `mailer.SCHEME`, `secrets.SCHEME` or
-`source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name), which answers the port's object.
+An adapter from outside registers an entry point of the group `asterism.adapters`, named `engine.SCHEME`,
+`lake.SCHEME`, `log.SCHEME`, `delivery.SCHEME`, `state.SCHEME`, `events.SCHEME`, `catalogue.SCHEME`, `mailer.SCHEME`,
+`secrets.SCHEME` or `source.SCHEME`: a callable of the URI, or for a source of (declaration, url, name), which answers
+the port's object.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from asterism.declare.stage import Stage
 from asterism.errors import UsageError
 from asterism.outside import needing, outside
 from asterism.ports.alerts import Alerts
-from asterism.ports.catalogue import Catalogue
+from asterism.ports.catalogue import Catalogue, Register
+from asterism.ports.delivery import Delivery
 from asterism.ports.engine import Engine
 from asterism.ports.events import Events
 from asterism.ports.lake import Lake
@@ -165,8 +167,22 @@ class Wiring:
             known = ("sqlite", "kinesis", "pubsub")
             made = outside("log", scheme, f"the log of stage {self.stage.name}", known)(uri)
         self._lasting.callback(made.close)
-        self._log = made
-        return made
+        self._log = self._delivering(made) if self.stage.delivery else made
+        return self._log
+
+    def _delivering(self, log: Log) -> Log:
+        """The same, but for the streams that the stage has delivered to the lake."""
+        from asterism.run.delivery import DeliveringLog
+
+        uri, subject = self.stage.delivery, f"the delivery of stage {self.stage.name}"
+        if (scheme := urlsplit(uri).scheme) == "firehose":
+            with needing(subject):
+                from asterism.adapters.aws.firehose import FirehoseDelivery
+
+            made: Delivery = FirehoseDelivery(uri)
+        else:
+            made = outside("delivery", scheme, subject, ("firehose",))(uri)
+        return DeliveringLog(log, made, lambda: self.stage.delivered)
 
     def states(self) -> State:
         """The states of the live views, one for all. Raises StateError, and UsageError for an unknown scheme."""
@@ -253,18 +269,28 @@ class Wiring:
         return made
 
     def catalogue(self) -> Catalogue:
-        """Where the lake's tables are asked. Raises UsageError where the stage says none, or an unknown scheme."""
+        """Where the lake's tables are asked: here, unless the stage names another. Raises UsageError, LakeError."""
         uri, subject = self.stage.catalogue, f"the catalogue of stage {self.stage.name}"
         if not uri:
-            raise UsageError(subject, "is not named", 'Write catalogue = "athena://DATABASE" in asterism.toml.')
-        scheme = urlsplit(uri).scheme
-        if scheme == "athena":
+            from asterism.adapters.duckdb.catalogue import DuckDBCatalogue
+
+            return DuckDBCatalogue(self.lake())
+        if (scheme := urlsplit(uri).scheme) == "athena":
             with needing(subject):
                 from asterism.adapters.aws.athena import AthenaCatalogue
 
             return AthenaCatalogue(uri)
         made: Catalogue = outside("catalogue", scheme, subject, ("athena",))(uri)
         return made
+
+    def register(self) -> Register | None:
+        """Who is told of tables that sources land; None where nobody needs to be. Raises UsageError."""
+        if urlsplit(self.stage.catalogue).scheme != "athena":
+            return None
+        with needing(f"the catalogue of stage {self.stage.name}"):
+            from asterism.adapters.aws.glue import GlueRegister
+
+        return GlueRegister(self.stage.catalogue, self.stage.lake)
 
     def mailer(self) -> Mailer:
         """The mail server. Raises UsageError for an unknown scheme."""
@@ -302,8 +328,9 @@ class Wiring:
             fact = f"nothing can be published to {scheme + ':' if scheme else 'a URL without a scheme'}"
             raise UsageError(f"publication {publication.name}", fact, "Give postgresql://… or embedded:///folder.")
         from asterism.adapters.postgres.engine import PostgresEngine
+        from asterism.adapters.postgres.session import patient
 
-        made = PostgresEngine(_patient(self._postgres(publication.url)))
+        made = PostgresEngine(patient(self._postgres(publication.url)))
         self._stack.callback(made.close)
         return made
 
@@ -344,15 +371,6 @@ class Wiring:
             self._stack.callback(server.close)
             self._servers[url] = server.url
         return self._servers[url]
-
-
-_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
-"""What libpq is told unless the URL says otherwise: a host that has gone silent is given up after a minute."""
-
-
-def _patient(url: str) -> str:
-    missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
-    return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
 
 
 def vault(uri: str) -> Secrets:

@@ -40,6 +40,7 @@ class Count(Record):
 
 accesses = platform.stream("accesses", Access, key="service", public=True)
 entries = platform.stream("entries", Access, key="service")
+kept = platform.stream("kept", Access, key="service", lake_only=True)
 
 
 @platform.view(accesses)
@@ -55,6 +56,11 @@ def entered(state: Count, access: Access) -> Count:
 @platform.transform(accesses, into=entries)
 def entering(access: Access) -> Access | None:
     return access if access.event == 1 else None
+
+
+@platform.transform(accesses, into=kept)
+def keeping(access: Access) -> Access:
+    return access
 """
 MODEL = """\
 -- Who is inside, by sensor.
@@ -135,6 +141,10 @@ class Hall:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("query", sql)["rows"]
         return found
+
+    def landed(self, stream: str) -> list[dict[str, Any]]:
+        """The records of a stream in the lake, by their ids: one that stands there twice comes twice."""
+        return self.ask("query", "--on", "lake", f"select id, record from {stream}")["rows"]
 
     def view(self, name: str) -> dict[str, Any]:
         """The states of a view, by key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -55,6 +56,9 @@ def kill(root: Path, times: int, seed: int) -> tuple[int, int]:
     try:
         hall.settle(len(acknowledged))
         exact(hall, acknowledged)
+        hall.kill()  # with what has gathered for the lake
+        hall.start()
+        kept(hall, acknowledged)
     finally:
         hall.stop()
     before = hall.rows("select * from accesses order by _id")
@@ -67,6 +71,17 @@ def lines(rng: Random, count: int) -> bytes:
     return b"\n".join(
         b'{"service":"door-%d","event":%d}' % (rng.randrange(7), rng.choice((1, 1, -1))) for _ in range(count)
     )
+
+
+def kept(hall: Hall, acknowledged: set[str]) -> None:
+    """What goes to the lake alone is there, all of it, and each record once by its id."""
+    rows = hall.rows("select _id, service, event from accesses")
+    wanted = {f"keeping/{row.pop('_id')}/0": row for row in rows}
+    assert {f"keeping/{each}/0" for each in acknowledged} <= wanted.keys()
+    until = time.monotonic() + 90
+    while (found := {row["id"]: json.loads(row["record"]) for row in hall.landed("kept")}) != wanted:
+        assert time.monotonic() < until, f"{len(wanted.keys() - found.keys())} of {len(wanted)} are not in the lake"
+        time.sleep(0.5)
 
 
 def exact(hall: Hall, acknowledged: set[str]) -> None:

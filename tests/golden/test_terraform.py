@@ -20,7 +20,9 @@ GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parents[1] / "examples"
 NAMES = ("jupiter", "liberta", "occupancy", "totesys", "user_data")
 PACKAGE = Package(Archive("platform", {}), Archive("libraries", {}), "3.11")
-DEPLOYMENTS = [*((name, cloud) for name in NAMES for cloud in ("aws", "gcp")), ("occupancy", "cloud-run")]
+LAKE = "lake"
+"""A platform beside the examples: GOLDEN/lake."""
+DEPLOYMENTS = [(name, cloud) for name in (*NAMES, LAKE) for cloud in ("aws", "gcp")] + [("occupancy", "cloud-run")]
 
 
 IMAGE = "europe-west2-docker.pkg.dev/example-project/asterism/occupancy"
@@ -29,7 +31,7 @@ IMAGE = "europe-west2-docker.pkg.dev/example-project/asterism/occupancy"
 def designed(name, cloud):
     """`cloud-run` is GCP with services of Cloud Run in the place of functions."""
     stage = cloud.replace("cloud-run", "gcp")
-    _, graph = graph_of(EXAMPLES / name, stage, {})
+    _, graph = graph_of(GOLDEN / name if name == LAKE else EXAMPLES / name, stage, {})
     if cloud == "cloud-run":
         graph = replace(graph, target=replace(graph.target, service=cloud, image=IMAGE))
     return DESIGNS[stage](graph, PACKAGE)

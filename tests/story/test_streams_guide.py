@@ -36,6 +36,8 @@ def test_every_command_of_the_guide_runs_on_the_platform_that_it_declares(tmp_pa
     first, *rest = blocks("sh")
     waiting = WAITING.format("view show turnover --key c2", "orders")
     waiting += WAITING.format("query 'select count(*) as n from customers'", '"n": 2')
+    landed = WAITING.format("query --on lake 'select id from visits'", '"id"')
+    rest = [each.replace("asterism query --on lake", f"{landed}asterism query --on lake") for each in rest]
     script = "\n".join([first, waiting, *rest])
     with house.running():
         done = subprocess.run(
@@ -45,6 +47,7 @@ def test_every_command_of_the_guide_runs_on_the_platform_that_it_declares(tmp_pa
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert '"duplicates":1' in done.stdout
+        assert re.search(r"page\s+.*visits[\s\S]*/\s+.*1", done.stdout)
         house.until(lambda: house.one("select count(*) as n from orders") == 21)
         assert house.ask("select number from orders where number = 'A2'") == []
-    assert len(blocks("python")) == len(blocks("sh")) == 6
+    assert len(blocks("python")) == len(blocks("sh")) == 7

@@ -39,7 +39,14 @@ def deployed(aws: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         for name, server in urls.items():
             servers.callback(server.close)
             boto3.client("secretsmanager").create_secret(Name=f"totesys-aws/{name}", SecretString=server.url)
-        given = {"LAKE_BUCKET": bucket, "AWS_ALLOW_HTTP": "true", "ASTERISM_SECRETS": "awssecrets://totesys-aws"}
+        boto3.client("glue").create_database(DatabaseInput={"Name": bucket.replace("-", "_")})
+        catalogue = f"athena://{bucket.replace('-', '_')}?output=s3://{bucket}/answers"
+        given = {
+            "LAKE_BUCKET": bucket,
+            "ASTERISM_CATALOGUE": catalogue,
+            "AWS_ALLOW_HTTP": "true",
+            "ASTERISM_SECRETS": "awssecrets://totesys-aws",
+        }
         totesys = Totesys(house.root, "aws", urls["TOTESYS_URL"].url, given)
         totesys("simulate", "--prepare", "--seed", "7")
         yield totesys
@@ -74,3 +81,20 @@ def test_a_schedules_event_loads_the_stars_and_the_next_one_what_changed(deploye
     keys = [each.key for each in bucket.objects.all()]
     assert any(key.startswith("lake/raw/totesys/payment/") for key in keys)
     assert any(key.startswith("lake/processed/fact_payment/") for key in keys)
+    assert any("/_" in key and key.endswith(".deleted.parquet") for key in keys)  # which a catalogue passes over
+
+
+def test_what_was_pulled_is_asked_in_the_lake_by_the_catalogue_and_without_it(deployed: Totesys) -> None:
+    wake(deployed, SCHEDULER)
+    catalogue = deployed.environment["ASTERISM_CATALOGUE"]
+    named = boto3.client("glue").get_tables(DatabaseName=catalogue.removeprefix("athena://").partition("?")[0])
+    tables = {each["Name"]: each["StorageDescriptor"]["Columns"] for each in named["TableList"]}
+    assert {"totesys_staff", "totesys_sales_order"} <= tables.keys()
+    assert {"Name": "staff_id", "Type": "int"} in tables["totesys_staff"]
+    sql = "select count(distinct staff_id) as staff from totesys_staff"
+    (wanted,) = deployed.ask("select count(*) as staff from totesys.staff")
+    settings = deployed.root / "asterism.toml"
+    for setting in ("", f'catalogue = "{catalogue}"\n'):
+        settings.write_text(settings.read_text().replace("[aws]\n", f"[aws]\n{setting}", 1))
+        told = json.loads(deployed("query", "--on", "lake", sql, "--json"))
+        assert told["rows"] == [wanted]

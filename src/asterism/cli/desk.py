@@ -61,7 +61,7 @@ class Desk:
             engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
             streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
             landing, tracer = _lands(self.project), self.tracer
-            return _opened(Warehouse(engine, lake, parquet, models, landing, streams, tracer))
+            return _opened(Warehouse(engine, lake, parquet, models, landing, streams, self.wiring.register(), tracer))
         except BaseException:
             self.wiring.close()  # or the next try would meet a file that this one still has open
             raise

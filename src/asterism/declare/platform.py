@@ -67,6 +67,7 @@ class Platform:
         """
         if any(pull.into == into for pull in self.pulls):
             raise ValueError(f"two sources are pulled into {into!r}: give each a schema of its own")
+        _read(notified, f"the pull into {into!r} is told by")
         pull = Pull(source, into, duration(every), duration(reconcile), at and cron(at), notified)
         self.pulls = (*self.pulls, pull)
         return pull
@@ -83,11 +84,12 @@ class Platform:
         dedupe: str | timedelta = "7d",
         retention: str | timedelta = "7d",
         keep: str | timedelta | None = None,
+        lake_only: bool = False,
     ) -> Stream:
         """Declare a stream; see `Stream` for what each part means. Raises ValueError where its name is taken."""
         kept = None if keep is None else duration(keep)
         times = (duration(dedupe), duration(retention), kept)
-        stream = Stream(name, record, key, id_field, public, strict, *times)
+        stream = Stream(name, record, key, id_field, public, strict, *times, lake_only)
         if any(other.table == stream.table for other in self.streams):
             raise ValueError(f"two streams would have the table {stream.table}: give each a name of its own")
         self.streams = (*self.streams, stream)
@@ -105,6 +107,7 @@ class Platform:
         Its fields are columns of `family`. Raises ValueError where the stream has no key or no such time, or is stored
         already.
         """
+        _read(stream, "platform.store reads")
         if any(each.stream is stream for each in self.storings):
             raise ValueError(f"the events of {stream.name!r} are stored twice: once is enough")
         made = storing(stream, at, family)
@@ -112,9 +115,17 @@ class Platform:
         return made
 
     def transform(self, stream: Stream, *, into: Stream) -> Callable[[Function], Function]:
-        """Declare the decorated function of a record of `stream` to none, one or many records of `into`."""
+        """Declare the decorated function of a record of `stream` to none, one or many records of `into`.
+
+        What a stream becomes that goes to the lake alone goes there alone as well, by one transform: a cloud's own
+        delivery makes it on the way. Raises ValueError for what it could not.
+        """
+        if stream.lake_only:
+            self._on_the_way(stream, into)
 
         def declare(function: Function) -> Function:
+            if stream.lake_only and any(each.stream is stream for each in self.transforms):
+                raise ValueError(f"{stream.name!r} goes to the lake alone, by one transform: let one make all of it")
             self.transforms = (*self.transforms, Transform(function.__name__, stream, into, function))
             return function
 
@@ -139,6 +150,7 @@ class Platform:
         written beside it, into its row of the event store. Raises ValueError for a name that is taken, and for a state
         that cannot be told or has no beginning.
         """
+        _read(stream, "a view reads")
         if into is not None and window is not None:
             raise ValueError("a view with windows tells of nothing: leave out window or into")
         if into is stream:
@@ -157,6 +169,15 @@ class Platform:
 
         return declare
 
+    def _on_the_way(self, stream: Stream, into: Stream) -> None:
+        """Refuse what a delivery to the lake could not make of a stream."""
+        if not into.lake_only:
+            remedy = f"say lake_only=True of {into.name!r}, or leave it out of {stream.name!r}"
+            raise ValueError(f"what {stream.name!r} becomes goes to the lake alone, as it does itself: {remedy}")
+        made = {each.into.name for each in self.transforms if each.stream.lake_only}
+        if into.name in {each.stream.name for each in self.transforms} or stream.name in made:
+            raise ValueError(f"{stream.name!r} becomes {into.name!r} on its way to the lake: one step is all there is")
+
     def _beside(self, name: str, stream: Stream, window: Window | None, family: str | None) -> str | None:
         """The family that a view writes beside the records, checked."""
         if family is None:
@@ -173,6 +194,7 @@ class Platform:
 
     def trigger(self, stream: Stream, *, field: str = "schedule") -> Trigger:
         """Let records of `stream` make pulls and reports due at once: the one that `field` names, or all."""
+        _read(stream, "platform.trigger reads")
         trigger = Trigger(stream, field)
         self.triggers = (*self.triggers, trigger)
         return trigger
@@ -219,6 +241,12 @@ class Platform:
             return live
 
         return declare
+
+
+def _read(stream: Stream | None, reader: str) -> None:
+    """Raises ValueError where a stream has nobody that reads it."""
+    if stream is not None and stream.lake_only:
+        raise ValueError(f"{reader} {stream.name!r}, which goes to the lake alone: leave out its lake_only=True")
 
 
 def _state(fold: Fold) -> type[Record]:

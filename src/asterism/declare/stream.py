@@ -36,6 +36,8 @@ class Stream:
     """How long the log keeps what all its readers have read. The landing zone keeps it beyond that."""
     keep: timedelta | None = None
     """How long records are kept at all, in table, landing and log: personal data has an end. None: for good."""
+    lake_only: bool = False
+    """Whether records go to the lake and nowhere else: no table, view, event store or trigger reads them."""
 
     @property
     def table(self) -> str:

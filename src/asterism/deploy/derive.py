@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from asterism.declare.source import Postgres, Pull
-from asterism.declare.stream import Stream
+from asterism.declare.stream import Stream, Transform
 from asterism.deploy.graph import (
     Clock,
     Delivery,
@@ -96,7 +96,7 @@ def derive(project: Project, variables: Mapping[str, str]) -> Graph:
             stage.name,
             stage.production,
             stage.deploy,
-            Stores(stage.warehouse, stage.lake, stage.log, stage.views, stage.events, project.families),
+            Stores(stage.warehouse, stage.lake, stage.log, stage.views, stage.events, stage.delivery, project.families),
             tuple(made.all()),
             tuple(_logs(project, places)),
             tuple(_secrets(project, places)),
@@ -203,6 +203,8 @@ class _Functions:
         for pull in self.project.pulls:
             starts += self.pulls(pull)
             uses += _asking(pull.source)
+            if self.stage.deploy is not None and self.stage.deploy.cloud == "aws":
+                uses.append(Use("catalogue", "write", pull.into))
             if not isinstance(pull.source, Postgres) and pull.source.url.startswith(("s3://", "gs://")):
                 uses.append(Use("source", "read", pull.source.url))
         for each in self.project.publications:
@@ -255,6 +257,9 @@ class _Functions:
 
     def transforms(self) -> Iterator[Function]:
         for each in self.platform.transforms:
+            if each.stream.name in self.stage.delivered:
+                yield self.delivery(each)
+                continue
             uses = (
                 Use("log", "read", each.stream.name),
                 *_telling(each.into),
@@ -277,6 +282,14 @@ class _Functions:
             start = Records(stream, f"view-{each.name}")
             place, readers = self.places.of(f"def {each.name}("), (Reader(stream, f"view:{each.name}"),)
             yield Function(_plain(start.consumer), purpose, place, (start,), tuple(uses), readers=readers)
+
+    def delivery(self, of: Transform) -> Function:
+        """A transform of a stream that goes to the lake alone: the cloud's delivery writes what it answers."""
+        name = of.stream.name
+        uses = tuple(use for use in (*_telling(of.into), Use("log", "append", QUARANTINE)) if use.name != of.into.name)
+        purpose = f"makes records of {of.into.name} from those of {name} on their way to the lake"
+        place = self.places.of(f"def {of.name}(")
+        return Function(_plain(f"delivery-{name}"), purpose, place, (Delivery(name, of.name),), uses)
 
     def deliveries(self) -> Iterator[Function]:
         """At AWS, where the log packs many records into one: what a delivery writes to the lake are lines of them."""
@@ -307,7 +320,8 @@ class _Functions:
 
     def streams(self) -> list[str]:
         """The streams that the writer reads."""
-        return [stream.name for stream in self.platform.streams] + _own(self.project)
+        declared = [stream.name for stream in self.platform.streams if stream.name not in self.stage.delivered]
+        return declared + _own(self.project)
 
     def handed(self) -> set[str]:
         """The streams of which views wait for the table, where the log has no positions by which to wait."""
@@ -316,8 +330,12 @@ class _Functions:
 
 def _logs(project: Project, places: _Places) -> Iterator[Log]:
     backup = project.stage.deploy.backup if project.stage.deploy else ()
+    into = {each.stream.name: each.into.name for each in project.platform.transforms}
     for each in project.platform.streams:
         place = places.of(f'stream("{each.name}"', f'"{each.name}"')
+        if each.name in project.stage.delivered:
+            yield Log(each.name, place, each.retention, each.keep, delivered=True, into=into.get(each.name, ""))
+            continue
         yield Log(each.name, place, each.retention, each.keep, each.name in backup)
         if each.name in _handed(project):
             yield Log(HANDED_ON.format(each.name), place, each.retention, None)

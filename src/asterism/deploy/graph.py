@@ -10,7 +10,7 @@ from asterism.declare.deployment import Deployment
 
 Access = Literal["read", "append", "write"]
 """What is done with a store: `append` to a log, without reading it; `write` reads as well."""
-Thing = Literal["log", "views", "events", "lake", "warehouse", "source", "secret", "alerts"]
+Thing = Literal["log", "views", "events", "lake", "warehouse", "source", "secret", "alerts", "catalogue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Delivery:
     """The cloud's own delivery of a stream to the lake has it look at each record, and waits for the answer."""
 
     stream: str
+    transform: str = ""
+    """What is made of the record on the way; empty: it is unpacked."""
 
 
 Start = Door | Records | Clock | Objects | Delivery
@@ -109,6 +111,10 @@ class Log:
     """How long the lake keeps its records; None: for good."""
     backup: bool = False
     """Whether they go to the lake by the cloud's own delivery as well, as they came."""
+    delivered: bool = False
+    """Whether they go there by that delivery alone, and the broker has none of them."""
+    into: str = ""
+    """Of a delivered stream: the stream that it becomes on the way, besides; empty: none."""
 
     @property
     def is_own(self) -> bool:
@@ -133,6 +139,8 @@ class Stores:
     log: str
     views: str
     events: str = ""
+    delivery: str = ""
+    """Empty: no stream is delivered."""
     families: tuple[str, ...] = ()
     """Column families of the event store; none: this stage stores no events."""
 

@@ -20,6 +20,7 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "log": ("kinesis",),
         "views": ("dynamodb",),
         "events": ("dynamodb",),
+        "delivery": ("firehose",),
     },
     "gcp": {
         "warehouse": ("bigquery", "postgresql", "postgres", "secret"),
@@ -27,6 +28,7 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "log": ("pubsub",),
         "views": ("bigtable",),
         "events": ("bigtable",),
+        "delivery": (),
     },
 }
 """What a stage's places may be, by cloud; `secret` is a place of which only the name of a secret is known."""
@@ -60,13 +62,15 @@ def _places(project: Project, graph: Graph) -> Iterator[Problem]:
         needed["views"] = stage.views
     if project.platform.storings:
         needed["events"] = stage.events
+    if stage.delivery or (cloud == "aws" and any(stream.lake_only for stream in project.platform.streams)):
+        needed["delivery"] = stage.delivery
     for setting, uri in needed.items():
         known = SCHEMES[cloud][setting]
         scheme = urlsplit(uri).scheme
         if scheme not in known:
             forms = ", ".join(f"{each}://…" for each in known if each != "secret")
             fact = f"{setting} is {scheme or 'no URI'}:, which functions at {cloud} do not reach"
-            forms = f"Write {forms}." if forms else ""
+            forms = f"Write {forms}." if forms else f"Leave {setting} out."
             if setting == "events":
                 forms = f'{forms} Or store none on this stage: events = "{NOWHERE}".'.strip()
             yield Problem(graph.place(setting), fact, forms)
@@ -151,6 +155,8 @@ def _target(_project: Project, graph: Graph) -> Iterator[Problem]:
         if name not in known:
             remedy = f"Streams are {', '.join(sorted(known))}." if known else "The platform has no stream."
             yield Problem(graph.place("backup"), f"there is no stream {name!r} to be backed up", remedy)
+        elif any(log.name == name and log.delivered for log in graph.logs):
+            yield Problem(graph.place("backup"), f"the stream {name} goes to the lake anyway", "Leave it out.")
 
 
 def _service(_project: Project, graph: Graph) -> Iterator[Problem]:
@@ -169,7 +175,7 @@ def _service(_project: Project, graph: Graph) -> Iterator[Problem]:
 
 def _secrets(_project: Project, graph: Graph) -> Iterator[Problem]:
     """What the files of a deployment would show: they are written down, and kept in its state."""
-    texts = {name: getattr(graph.stores, name) for name in ("warehouse", "lake", "log", "views", "events")}
+    texts = {name: getattr(graph.stores, name) for name in ("warehouse", "lake", "log", "views", "events", "delivery")}
     for setting, uri in texts.items():
         match = _PASSWORD.match(uri)
         if match and not match["password"].startswith(SEALED):

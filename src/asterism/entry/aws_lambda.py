@@ -5,7 +5,7 @@
     Kinesis             records of a stream: the consumers in ASTERISM_CONSUMER read on
     SQS, SNS            records for a stream: of the message's attribute `stream`, of the topic, or ASTERISM_STREAM;
                         what SNS and S3 put into a queue; and dead letters: of a call, its event, of Kinesis, a batch
-    Firehose            a transformation: ASTERISM_STREAM, and ASTERISM_TRANSFORM where one is applied
+    Firehose            lines for the lake: ASTERISM_STREAM unpacked, or what ASTERISM_TRANSFORM makes of it
     API Gateway, URL    a request for the same HTTP application that `asterism run` serves
 
 ASTERISM_PROJECT is the platform's folder in the package, ASTERISM_STAGE its stage, ASTERISM_SCRATCH a folder that may
@@ -169,10 +169,12 @@ def _delivery(event: Event, _context: Any) -> Any:
 @cache
 def _deliveries(stream: str, transform: str) -> Any:
     from asterism.adapters.aws.frames import bodies
-    from asterism.entry.delivery import Delivery
+    from asterism.entry.delivery import opened, transformed
 
+    if not transform:
+        return opened(site().shape(stream).stream, bodies)
     known = {each.name: each for each in site().project.platform.transforms}
-    return Delivery(site().shape(stream), known[transform] if transform else None, bodies)
+    return transformed(known[transform], site().wiring.log())
 
 
 def _request(event: Event, _context: Any) -> Any:

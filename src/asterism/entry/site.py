@@ -60,7 +60,8 @@ class Site:
     def __init__(self, root: Path, stage: str | None, scratch: Path, environment: Mapping[str, str]) -> None:
         """Read the project. `scratch` is a folder that may be written. Raises ProjectError."""
         project = load(root, stage, environment, vault=vault)
-        self.project = replace(project, stage=_moved(project.stage, scratch))
+        catalogue = project.stage.catalogue or environment.get("ASTERISM_CATALOGUE", "")
+        self.project = replace(project, stage=replace(_moved(project.stage, scratch), catalogue=catalogue))
         scratch.mkdir(parents=True, exist_ok=True)
         self.wiring = Wiring(self.project.stage)
         self.desk = Desk(self.project, self.wiring)

@@ -37,5 +37,5 @@ class Lines(Protocol):
         ...
 
     def unpack(self, packed: bytes) -> bytes:
-        """The lines of a packed object. Raises `LakeError` for one that is damaged."""
+        """The lines of a packed object, `.zst` or `.gz`. Raises `LakeError` for one that is damaged."""
         ...

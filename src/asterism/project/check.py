@@ -14,7 +14,7 @@ from asterism.plan.compile import Compiled, compile_models
 from asterism.plan.parse import Refused, parse
 from asterism.plan.qualify import qualify, sources
 from asterism.project.charts import missing_columns
-from asterism.project.load import Project
+from asterism.project.load import PLATFORM_FILE, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ def check(project: Project, tables: Iterable[Table], unknown: frozenset[str] = f
     `unknown` are the schemas whose tables could not be learned: what reads them is only parsed.
     """
     known = {table.name: table for table in tables}
-    lost = _unreadable(project)
+    told, unseen = _of_the_lake(project)
+    lost = _unreadable(project) | unseen
     blind = _behind(project.models, unknown, lost)
     sighted = [model for model in project.models.values() if model.name not in blind]
     compiled = compile_models(sighted, known, project.root)
-    problems = [*compiled.problems]
+    problems = [*told, *compiled.problems]
     for name in sorted(blind):
         problems += _parsed(project.models[name])
     for query in project.queries.values():
@@ -48,6 +49,25 @@ def _unreadable(project: Project) -> frozenset[str]:
     """Models whose files stand there but could not be read: what is wrong with them is known already."""
     files = {file.stem for file in (project.root / "models").glob("*.sql")}
     return frozenset(files - project.models.keys())
+
+
+def _of_the_lake(project: Project) -> tuple[list[Problem], frozenset[str]]:
+    """What asks the warehouse for streams that go to the lake alone, and by which names it does."""
+    streams = [each for each in project.platform.streams if each.lake_only]
+    names = {name: s.name for s in streams for name in (s.table, s.table.partition(".")[2])}
+    names = {name: stream for name, stream in names.items() if name not in project.models}
+    asking: list[Model | Query] = [*project.models.values(), *project.queries.values()]
+    problems = []
+    for each in asking:
+        try:
+            found = [(names[name], line) for name, line in sources(parse(each.sql)) if name in names]
+        except Refused:
+            continue  # told by whoever compiles it
+        for stream, line in found:
+            fact = f"the stream {stream} goes to the lake alone, and has no table"
+            remedy = f"Ask it by `asterism query --on lake`, or leave lake_only=True out of {PLATFORM_FILE}."
+            problems.append(Refused(fact, remedy, line).problem(str(each.path), each.line))
+    return problems, frozenset(names)
 
 
 def _behind(models: Mapping[str, Model], unknown: frozenset[str], lost: frozenset[str]) -> frozenset[str]:

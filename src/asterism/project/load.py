@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -125,7 +125,8 @@ def examine(
     resolved = resolver.platform(platform)
     if chosen.stage.events == NOWHERE:
         resolved.storings = ()
-    project = Project(root, chosen.stage, resolved, models, queries)
+    delivered = tuple(each.name for each in resolved.streams if each.lake_only and chosen.stage.delivery)
+    project = Project(root, replace(chosen.stage, delivered=delivered), resolved, models, queries)
     problems += _reports(project)
     return project, [*problems, *resolver.problems]
 

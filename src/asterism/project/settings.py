@@ -65,6 +65,13 @@ STAGE_SETTINGS = (
         "`kinesis://prefix?region=…&positions=table`.",
     ),
     Setting(
+        "delivery",
+        str,
+        "",
+        "What takes streams with `lake_only` to the lake: `firehose://prefix?region=…`; "
+        "empty: the log, and the warehouse's writer.",
+    ),
+    Setting(
         "views",
         str,
         "sqlite:///<state>/views.db",
@@ -83,7 +90,8 @@ STAGE_SETTINGS = (
         "catalogue",
         str,
         "",
-        "Where `query --on lake` asks the lake's tables: `athena://database?workgroup=…&output=s3://…&region=…`.",
+        "Where `query --on lake` asks the lake's tables: `athena://database?workgroup=…&output=s3://…&region=…`; "
+        "empty: it reads their objects itself.",
     ),
     Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
     Setting("sender", str, "", "The address that mails come from."),
@@ -254,6 +262,7 @@ class _Reader:
             processed=section.get("processed", True) is True,
             simulators=section.get("simulators", True) is True,
             log=absolute(texts["log"] or f"sqlite:///{state}/log.db", self.root),
+            delivery=texts["delivery"] or "",
             views=absolute(texts["views"] or f"sqlite:///{state}/views.db", self.root),
             events=self._events(texts["events"] or f"sqlite:///{state}/events.db"),
             catalogue=texts["catalogue"] or "",
@@ -326,7 +335,7 @@ class _Reader:
             return None
 
 
-_TEXTS = ("warehouse", "lake", "state", "log", "views", "events", "catalogue", "mail", "sender")
+_TEXTS = ("warehouse", "lake", "state", "log", "delivery", "views", "events", "catalogue", "mail", "sender")
 
 
 def _whole(section: Mapping[str, Any], key: str, default: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from asterism.declare.table import Column, Table
+from asterism.errors import AsterismError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.source import Answer, Batch, Cursor, Source
 from asterism.run.land import LandedTable, Landing
@@ -119,7 +120,18 @@ def _polled(
 
 def _land(warehouse: Warehouse, name: str, position: Position, answer: Answer) -> Landed:
     tables = tuple(_land_table(warehouse, name, position, batch, keys=answer.complete) for batch in answer.batches)
-    return Landed(position, answer.cursor, answer.polled_at, answer.complete, answer.notices, tables)
+    notices = (*answer.notices, *_noted(warehouse, name, tables))
+    return Landed(position, answer.cursor, answer.polled_at, answer.complete, notices, tables)
+
+
+def _noted(warehouse: Warehouse, source: str, tables: Iterable[LandedTable]) -> Iterator[str]:
+    """Have landed tables be found in the lake. What stands in the way is told, holds up no row, and is tried again."""
+    for each in tables if warehouse.register is not None else ():
+        if each.object is not None and warehouse.register is not None:
+            try:
+                warehouse.register.note(source, each.table.rpartition(".")[2], each.shape().columns)
+            except AsterismError as error:
+                yield f"{each.table} is not in the lake's catalogue: {error.fact}"
 
 
 def _land_table(warehouse: Warehouse, source: str, position: Position, batch: Batch, *, keys: bool) -> LandedTable:
@@ -131,7 +143,7 @@ def _land_table(warehouse: Warehouse, source: str, position: Position, batch: Ba
         span.note(rows=rows, bytes=landing.bytes)
     deletions, gone = 0, None
     if keys and batch.keys is not None and table.name in warehouse.raw_tables():
-        gone = landing.key(source, table.name, position.polled_at, position.seq, ".deleted")
+        gone = landing.key(source, table.name, position.polled_at, position.seq, deleted=True)
         deletions = _land_deletions(warehouse, table, batch.keys, gone)
     return LandedTable(
         table=table.name,

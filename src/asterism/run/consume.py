@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from asterism.declare.stream import Stream
 from asterism.errors import AsterismError
@@ -15,7 +15,7 @@ from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
 from asterism.run.pull import first_contact
 from asterism.run.quarantine import set_aside
-from asterism.run.records import Shape, landed, stored
+from asterism.run.records import Shape, landed, since_1970, stored
 from asterism.run.remove import commit_batch
 from asterism.run.seen import handed_on
 from asterism.run.streams import SOURCE, Streams
@@ -25,6 +25,10 @@ CONSUMER = "warehouse"
 """The writer's name in the log."""
 MOST_RECORDS = 20_000
 """Of one stream in one micro-batch."""
+FULL = 2_000_000
+"""Bytes of records of a stream, from which more may wait than one read brings."""
+GATHERING = 60.0
+"""Seconds for which a stream that goes to the lake alone gathers records for an object, unless they fill one sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,10 @@ class Writer:
     """Takes all streams into the warehouse, in micro-batches. Used by one thread at a time.
 
     Exact: the position is in the transaction of the data. Dying anywhere, and reading records again, changes nothing.
+
+    A stream that goes to the lake alone is landed and no more, an object a minute unless it fills one sooner. Its
+    position moves with the others': each record is in the lake, and in one object, but for what died in between and
+    what the log brings twice. So who reads the objects takes an id once.
     """
 
     def __init__(self, warehouse: Warehouse, streams: Streams, log: Log, awaited: Collection[str] = ()) -> None:
@@ -51,15 +59,19 @@ class Writer:
         self._streams = streams
         self._log = log
         self._prepared = False
+        self._due: dict[str, float] = {}
 
-    def step(self) -> Written:
-        """Take in what has come; answer at once where nothing has. Raises LogError, LakeError, EngineError."""
+    def step(self, *, gather: bool = True) -> Written:
+        """Take in what has come; answer at once where nothing has. Raises LogError, LakeError, EngineError.
+
+        Without `gather`, what gathers for the lake is landed now.
+        """
         started, warehouse = perf_counter(), self._warehouse
         self._streams.refuse = lambda items: set_aside(self._log, items)
         try:
             position = warehouse.ledger.position(SOURCE) or first_contact(warehouse, SOURCE, loading=False)
             with warehouse.tracer.span("write", SOURCE) as span:
-                written = self._step(position, started)
+                written = self._step(position, started, gather=gather)
                 span.note(rows=written.records)
         except AsterismError as error:
             self._prepared = False
@@ -70,10 +82,10 @@ class Writer:
 
     def catch_up(self) -> None:
         """Take in all that stands in the log when this is called. Raises LogError, LakeError, EngineError."""
-        while self.step().full:
+        while self.step(gather=False).full:
             pass
 
-    def _step(self, position: Position, started: float) -> Written:
+    def _step(self, position: Position, started: float, *, gather: bool) -> Written:
         offsets = _offsets(position)
         tables: list[LandedTable] = []
         handed: dict[Stream, list[Logged]] = {}
@@ -81,14 +93,18 @@ class Writer:
         total, full = 0, False
         for shape in self._streams.shapes.values():
             name = shape.stream.name
-            records = self._log.read(name, CONSUMER, offsets.get(name, {}), MOST_RECORDS)
+            records = self._read(shape.stream, offsets.get(name, {}), gather=gather)
             if records:
                 offsets[name] = _beyond(offsets.get(name, {}), records)
-                tables.append(_land(warehouse, self._streams, shape, position, records))
-                total, full = total + len(records), full or len(records) == MOST_RECORDS
+                landed = _land(warehouse, self._streams, shape, position, records)
+                total, full = total + len(records), full or _fill(records)
+                if shape.stream.lake_only:
+                    self._due[name] = monotonic() + GATHERING
+                    continue
+                tables.append(landed)
                 if name in self._awaited:
                     handed[shape.stream] = records
-            elif not self._prepared:
+            elif not (self._prepared or shape.stream.lake_only):
                 tables.append(_described(shape, 0, None))
         done = Committed()
         if total or not self._prepared:
@@ -101,6 +117,14 @@ class Writer:
                 self._log.commit(name, CONSUMER, reached)
         return Written(total, done, full, perf_counter() - started)
 
+    def _read(self, stream: Stream, after: Offsets, *, gather: bool) -> list[Logged]:
+        """What is to be landed of a stream now. A log without numbers is not asked before: it may answer only once."""
+        waits = stream.lake_only and gather and monotonic() < self._due.get(stream.name, 0.0)
+        if waits and not self._log.numbered:
+            return []
+        records = self._log.read(stream.name, CONSUMER, after, MOST_RECORDS)
+        return [] if waits and not _fill(records) else records
+
 
 def stand_tables(warehouse: Warehouse, streams: Streams) -> None:
     """See that every stream has its table, so that a question has an answer before the first record has come.
@@ -108,7 +132,8 @@ def stand_tables(warehouse: Warehouse, streams: Streams) -> None:
     Raises LakeError where the landing zone holds records that the warehouse knows nothing of.
     """
     known = warehouse.raw_tables()
-    missing = [shape.table for name, shape in streams.shapes.items() if name not in known]
+    declared = streams.shapes.items()
+    missing = [shape.table for name, shape in declared if name not in known and not shape.stream.lake_only]
     if missing:
         if warehouse.ledger.position(SOURCE) is None:
             first_contact(warehouse, SOURCE, loading=False)
@@ -125,7 +150,9 @@ def take_lines(warehouse: Warehouse, streams: Streams, shape: Shape, records: li
 def _land(
     warehouse: Warehouse, streams: Streams, shape: Shape, position: Position, records: list[Logged]
 ) -> LandedTable:
-    key = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
+    """Under a name that a retry overwrites. What goes to the lake alone is asked by its hour: the first record's."""
+    hour = since_1970(records[0].at) if shape.stream.lake_only else position.polled_at
+    key = f"raw/{SOURCE}/{shape.stream.name}/{hour:%Y/%m/%d/%H}/{position.seq:012d}.ndjson.zst"
     with warehouse.tracer.span("land", shape.table.name) as span:
         packed = streams.lines.pack(landed(records))
         warehouse.lake.put(key, packed)
@@ -148,6 +175,11 @@ def _offsets(position: Position) -> dict[str, Offsets]:
     """How far the streams were read, of the writer's cursor."""
     noted = position.cursor.get("offsets", {})
     return {name: {part: int(last) for part, last in reached.items()} for name, reached in noted.items()}
+
+
+def _fill(records: list[Logged]) -> bool:
+    """Whether more may wait than was read."""
+    return len(records) == MOST_RECORDS or sum(len(each.body) for each in records) >= FULL
 
 
 def _beyond(offsets: Offsets, records: list[Logged]) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,12 +74,13 @@ class Eraser:
         """Erase what streams have kept longer than their `keep`, and what was set aside of them as long ago."""
         done = Erased()
         for shape in self._streams.shapes.values():
-            if shape.stream.keep is not None and shape.table.name in self._warehouse.raw_tables():
-                before = now() - shape.stream.keep
-                found = self._erase(shape.stream, f"_received_at < TIMESTAMP '{before.isoformat(sep=' ')}'")
+            stream = shape.stream
+            if stream.keep is not None and (stream.lake_only or shape.table.name in self._warehouse.raw_tables()):
+                before = now() - stream.keep
+                found = self._erase(stream, f"_received_at < TIMESTAMP '{before.isoformat(sep=' ')}'", before)
                 done.records |= {name: done.records.get(name, 0) + n for name, n in found.records.items()}
                 done.notices += found.notices
-                self._let_go(self._set_aside_before(shape.stream, before))
+                self._let_go(self._set_aside_before(stream, before))
         return done
 
     def _set_aside_before(self, stream: Stream, before: datetime) -> set[str]:
@@ -87,20 +89,21 @@ class Eraser:
         sql = f"SELECT {ID} FROM {quote(QUARANTINE.table)} WHERE stream = $1 AND _received_at < $2"
         return {row[0] for row in self._warehouse.session.rows(sql, [stream.name, before])}
 
-    def _erase(self, stream: Stream, condition: str) -> Erased:
-        ids = self._kin(stream, self._found(stream, condition))
+    def _erase(self, stream: Stream, condition: str, before: datetime | None = None) -> Erased:
+        ids = self._kin(stream, self._found(stream, condition, before))
         done = Erased({name: len(each) for name, each in ids.items() if each})
         told = self._lineage_of(ids)
-        for name, each in {**ids, LINEAGE.name: told}.items():
+        # The chosen stream is the last: by its rows the others are found, should this die and be done again. So are
+        # they by its landed lines, where it has no rows.
+        chosen = ids.pop(stream.name, set())
+        for name, each in {**ids, LINEAGE.name: told, stream.name: chosen}.items():
             if each:
                 self._progress(f"erasing from {name}", 0, len(each))
                 self._log.erase(name, each)
                 self._from_store(name, each)
                 remove_landed(self._warehouse, self._streams, name, each)
-        self._from_quarantine({each for group in ids.values() for each in group})
-        # The chosen stream's rows are the last: by them the others are found, should this die and be done again.
-        others = [(name, each) for name, each in ids.items() if name != stream.name]
-        for name, each in [*others, (LINEAGE.name, told), (stream.name, ids.get(stream.name, set()))]:
+        self._from_quarantine(chosen.union(*ids.values()))
+        for name, each in {**ids, LINEAGE.name: told, stream.name: chosen}.items():
             self._remove(name, each)
         if done.records:
             done.notices += self._outlasting()
@@ -112,9 +115,24 @@ class Eraser:
             remove(self._warehouse, shape, f"{ID} IN ({_numbered(some)})", some)
         forget_lists(self._warehouse, name)
 
-    def _found(self, stream: Stream, condition: str) -> set[str]:
-        query = translate(f"SELECT {ID} FROM {quote(stream.table)} WHERE {condition}", self._warehouse.engine.dialect)
-        return {row[0] for row in self._warehouse.engine.rows(query)}
+    def _found(self, stream: Stream, condition: str, before: datetime | None = None) -> set[str]:
+        with self._table(stream, before) as table:
+            query = translate(f"SELECT {ID} FROM {quote(table)} WHERE {condition}", self._warehouse.engine.dialect)
+            return {row[0] for row in self._warehouse.engine.rows(query)}
+
+    @contextmanager
+    def _table(self, stream: Stream, before: datetime | None = None) -> Iterator[str]:
+        """The stream's table; of one that goes to the lake alone what is landed, of hours that began `before`."""
+        if not stream.lake_only:
+            yield stream.table
+            return
+        session = self._warehouse.session
+        table = session.name()
+        try:
+            self._streams.gather(session, self._warehouse.lake, self._streams.shapes[stream.table], table, before)
+            yield table
+        finally:
+            session.execute(f"DROP TABLE IF EXISTS {quote(table)}")
 
     def _kin(self, stream: Stream, ids: set[str]) -> dict[str, set[str]]:
         """The ids by stream, with those of the records they were made from and of all that were made of any of these.
@@ -138,13 +156,14 @@ class Eraser:
     def _made(self, name: str, ids: set[str]) -> Iterable[tuple[str, set[str]]]:
         """The records that were made of these, by stream."""
         for each in self._transforms:
-            if each.stream.name == name and each.into.table in self._warehouse.raw_tables():
+            if each.stream.name == name and (each.into.lake_only or each.into.table in self._warehouse.raw_tables()):
                 yield each.into.name, self._made_of(each, ids)
         yield from self._told("stream, record_id", "of_stream", "of_id", name, ids)
 
     def _made_of(self, transform: Transform, ids: set[str]) -> set[str]:
-        table, prefix = quote(transform.into.table), f"{transform.name}/"
-        rows = self._warehouse.session.rows(f"SELECT {ID} FROM {table} WHERE starts_with({ID}, $1)", [prefix])
+        with self._table(transform.into) as table:
+            sql = f"SELECT {ID} FROM {quote(table)} WHERE starts_with({ID}, $1)"
+            rows = self._warehouse.session.rows(sql, [f"{transform.name}/"])
         return {row[0] for row in rows if origin(transform.name, row[0]) in ids}
 
     def _told(self, wanted: str, stream: str, record: str, name: str, ids: set[str]) -> Iterable[tuple[str, set[str]]]:

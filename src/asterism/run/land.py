@@ -1,7 +1,7 @@
 """Landing: each batch is an immutable object of the lake before it touches the warehouse.
 
     raw/<source>/<table>/<yyyy>/<mm>/<dd>/<seq>.parquet           the rows
-    raw/<source>/<table>/<yyyy>/<mm>/<dd>/<seq>.deleted.parquet   the keys of deleted rows
+    raw/<source>/<table>/<yyyy>/<mm>/<dd>/_<seq>.deleted.parquet  the keys of deleted rows: no rows to a catalogue
     raw/streams/<name>/<yyyy>/<mm>/<dd>/<hh>/<seq>.ndjson.zst     records of a stream, as they came
     raw/<source>/_manifests/<seq>.json                            written last: what the batch is
 
@@ -114,9 +114,10 @@ class Landing:
         """The least and the greatest whole number in a column of a Parquet object that has rows."""
         return self._parquet.ends(self._lake.local(key), column)
 
-    def key(self, source: str, table: str, day: datetime, seq: int, suffix: str = "") -> str:
-        """Where a table's rows of a batch lie."""
-        return f"raw/{source}/{table.rpartition('.')[2]}/{day:%Y/%m/%d}/{seq:012d}{suffix}.parquet"
+    def key(self, source: str, table: str, day: datetime, seq: int, *, deleted: bool = False) -> str:
+        """Where a table's rows of a batch lie, or the keys of its deleted rows."""
+        name = f"_{seq:012d}.deleted" if deleted else f"{seq:012d}"
+        return f"raw/{source}/{table.rpartition('.')[2]}/{day:%Y/%m/%d}/{name}.parquet"
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write a manifest; the batch counts from here on."""

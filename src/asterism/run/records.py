@@ -51,7 +51,7 @@ class _Times(dict[int, datetime]):
     """Microseconds since 1970 as times: records of one commit have one and the same."""
 
     def __missing__(self, microseconds: int) -> datetime:
-        found = self[microseconds] = _EPOCH + timedelta(microseconds=microseconds)
+        found = self[microseconds] = since_1970(microseconds)
         return found
 
 
@@ -216,6 +216,11 @@ def logged(lines: bytes) -> list[Logged]:
 def stored(position: int) -> int | str:
     """A position as JSON holds it."""
     return position if position <= _WIDEST else str(position)
+
+
+def since_1970(microseconds: int) -> datetime:
+    """A time of the log, naive UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _micros(moment: datetime) -> int:

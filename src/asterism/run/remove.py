@@ -12,7 +12,7 @@ from asterism.run.land import LandedTable, Landing, Manifest
 from asterism.run.ledger import Position, now
 from asterism.run.records import ID, Envelope, Shape
 from asterism.run.session import quote
-from asterism.run.streams import SOURCE, Streams
+from asterism.run.streams import SOURCE, Streams, landed_lines
 from asterism.run.warehouse import Warehouse
 
 _LIST = ".deleted.parquet"
@@ -29,7 +29,7 @@ def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[
     if position is None or table.name not in warehouse.raw_tables():
         return Committed()
     landing = Landing(warehouse.lake, warehouse.parquet)
-    name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/{position.seq:012d}{_LIST}"
+    name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/_{position.seq:012d}{_LIST}"
     keys = tuple(column for column in table.columns if column.name == ID)
     gone = warehouse.session.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
     deletions = landing.put(name, keys, gone)
@@ -54,7 +54,7 @@ def forget_lists(warehouse: Warehouse, stream: str) -> None:
     landing = Landing(warehouse.lake, warehouse.parquet)
     for key in list(warehouse.lake.list(f"raw/{SOURCE}/{stream}/")):
         if key.endswith(_LIST):
-            manifest = landing.manifest(SOURCE, int(key.rpartition("/")[2].removesuffix(_LIST)))
+            manifest = landing.manifest(SOURCE, int(key.rpartition("/_")[2].removesuffix(_LIST)))
             tables = [msgspec.structs.replace(each, deleted=None, deletions=0) for each in manifest.tables]
             landing.write_manifest(msgspec.structs.replace(manifest, tables=tables))
             warehouse.lake.delete(key)
@@ -63,14 +63,18 @@ def forget_lists(warehouse: Warehouse, stream: str) -> None:
 def remove_landed(warehouse: Warehouse, streams: Streams, name: str, gone: Collection[str]) -> None:
     """Write a stream's landed objects anew without the records of these ids. Raises LakeError."""
     lake, lines = warehouse.lake, streams.lines
-    for key in list(lake.list(f"raw/{SOURCE}/{name}/")):
-        if not key.endswith(".ndjson.zst"):
-            continue
+    listed = {each.stream.name for each in streams.shapes.values() if not each.stream.lake_only}
+    for key in landed_lines(lake, name):
         text = lines.unpack(lake.get(key))
         envelopes = _ENVELOPES.decode_lines(text)
         kept = [line for line, each in zip(text.split(b"\n"), envelopes, strict=False) if each.id not in gone]
-        if len(kept) < len(envelopes):
-            lake.put(key, lines.pack(b"\n".join(kept)))
+        if len(kept) == len(envelopes):
+            continue
+        anew = f"{key.removesuffix('.gz').removesuffix('.ndjson.zst')}.ndjson.zst"
+        if kept or name in listed:  # a manifest asks for it
+            lake.put(anew, lines.pack(b"\n".join(kept)))
+        if anew != key or not (kept or name in listed):
+            lake.delete(key)
 
 
 def commit_batch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from asterism.declare.stream import Stream
 from asterism.errors import RecordError
@@ -29,6 +30,11 @@ def with_own(declared: Iterable[Stream]) -> tuple[Stream, ...]:
     """The streams of a platform, and the log's own: its quarantine, and the lineage where ids do not tell it."""
     declared = tuple(declared)
     return (QUARANTINE, *((LINEAGE,) if any(each.id_field for each in declared) else ()), *declared)
+
+
+def landed_lines(lake: Lake, stream: str) -> list[str]:
+    """The objects of a stream's records: our own, and those that a cloud's delivery wrote."""
+    return [key for key in lake.list(f"raw/{SOURCE}/{stream}/") if key.endswith((".ndjson.zst", ".gz"))]
 
 
 @dataclass
@@ -77,6 +83,16 @@ class Streams:
             f"INSERT INTO {quote(table.name)} ({listed(names)}) SELECT {listed(names)} FROM {quote(new)}"
         )
         return Applied(Delta(empty, new), 0, added) if added else Applied(None)
+
+    def gather(self, session: Session, lake: Lake, shape: Shape, into: str, before: datetime | None = None) -> None:
+        """Make the temporary table `into` of what is landed of a stream, of hours that began before `before`."""
+        columns = shape.table.columns
+        session.engine.load(into, columns, self.lines.read(b"", columns, shape.known), temporary=True)
+        for key in landed_lines(lake, shape.stream.name):
+            if before is None or key.rsplit("/", 5)[1:5] <= before.strftime("%Y %m %d %H").split():
+                opened = shape.open(self.lines.unpack(lake.get(key)))
+                for part in self._columns(shape, opened, []):
+                    session.engine.load(into, columns, part, temporary=True)
 
     def _columns(self, shape: Shape, opened: Opened, refused: list[Refused]) -> Iterator[ArrowStream]:
         """The records as columns; those that no column can hold are told apart by halving."""

@@ -11,6 +11,7 @@ from asterism.declare.model import Model
 from asterism.declare.table import Table
 from asterism.errors import AsterismError
 from asterism.plan.compile import Compiled, compile_models
+from asterism.ports.catalogue import Register
 from asterism.ports.engine import Engine
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
@@ -41,6 +42,8 @@ class Warehouse:
     """Whether each model's change sets are landed in the lake's processed zone."""
     streams: Streams | None = None
     """The streams whose records are taken in here."""
+    register: Register | None = None
+    """Who is told of the tables that sources land, so that they are found in the lake."""
     tracer: Tracer = SILENT
     """Who is told of the work."""
     unsure: set[str] = field(default_factory=set)

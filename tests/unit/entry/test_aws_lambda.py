@@ -17,7 +17,8 @@ from asterism.adapters.aws.frames import frames
 from asterism.entry import aws_lambda
 from asterism.entry.aws_lambda import handler, site
 from asterism.errors import UsageError
-from asterism.ports.log import Entry
+from asterism.ports.log import Entry, Logged
+from asterism.run.records import landed
 from asterism.run.tokens import Tokens
 
 pytestmark = pytest.mark.timeout(300)
@@ -203,10 +204,15 @@ def test_firehose_gets_every_record_back_under_its_id(function, monkeypatch):
     keys = {"stream": "raw-users", "year": "2026", "month": "03", "day": "01", "hour": "12"}
     assert told[0]["metadata"]["partitionKeys"] == keys
     monkeypatch.setenv("ASTERISM_TRANSFORM", "extract")
-    told = handler(shapes.delivery([*bodies, b"[]"]))["records"]
-    assert [each["result"] for each in told] == ["Ok", "Ok", "ProcessingFailed", "ProcessingFailed", "ProcessingFailed"]
-    lines = [json.loads(line) for line in base64.b64decode(told[1]["data"]).splitlines()]
-    assert [(each["first_name"], each["last_name"]) for each in lines] == [("B", None), (None, "C")]
+    sent = [
+        Logged("delivery", 0, f"a{n}", "", 0, body) for n, body in enumerate([bodies[1].replace(b"\n", b""), b"{}"])
+    ]
+    told = handler(shapes.delivery([*landed(sent).splitlines(), b"{"]))["records"]
+    assert [each["result"] for each in told] == ["Ok", "Dropped", "ProcessingFailed"]
+    lines = [json.loads(line) for line in base64.b64decode(told[0]["data"]).splitlines()]
+    assert [(each["id"], each["record"]["first_name"], each["record"]["last_name"]) for each in lines] == [
+        ("extract/a0/0", "B", None), ("extract/a0/1", None, "C"),
+    ]  # fmt: skip
     assert told[0]["metadata"]["partitionKeys"]["stream"] == "users"
 
 

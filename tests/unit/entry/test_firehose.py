@@ -13,15 +13,19 @@ import pytest
 from firehose_server import ContractError, Firehose
 
 from asterism.adapters.aws.frames import bodies, frames
+from asterism.adapters.sqlite.log import SqliteLog
 from asterism.declare.record import Record
 from asterism.declare.stream import Stream, Transform
 from asterism.deploy.aws.build import design
 from asterism.deploy.derive import graph_of
 from asterism.deploy.package import Archive, Package
-from asterism.entry.delivery import Delivery
+from asterism.entry.delivery import opened, transformed
+from asterism.errors import LogError
 from asterism.ports.log import Entry
 from asterism.project.load import load
-from asterism.run.records import Shape
+from asterism.run.delivery import DeliveringLog
+from asterism.run.quarantine import STREAM as QUARANTINE
+from asterism.run.records import Envelope
 
 USER_DATA = Path(__file__).parents[3] / "examples" / "user_data"
 PREFIX = "lake/!{partitionKeyFromLambda:stream}/!{partitionKeyFromLambda:year}/!{partitionKeyFromLambda:month}/"
@@ -34,7 +38,7 @@ class Person(Record):
     name: str
 
 
-RAW, PERSONS = Stream("raw-users"), Stream("users", Person)
+RAW, PERSONS = Stream("raw-users", lake_only=True), Stream("users", Person, lake_only=True)
 
 
 def persons(request):
@@ -43,9 +47,27 @@ def persons(request):
     return [Person(name=name) for name in request.get("names", [])]
 
 
-def firehose(transform=None, **given):
-    delivery = Delivery(Shape(RAW), transform, bodies)
-    return Firehose(delivery.answered, PREFIX, ERRORS, BACKUP, NOON, **given)
+EXTRACT = Transform("persons", RAW, PERSONS, persons)
+
+
+def firehose(delivery=None, **given):
+    return Firehose((delivery or opened(RAW, bodies)).answered, PREFIX, ERRORS, BACKUP, NOON, **given)
+
+
+def send(log, stream, *sent):
+    """Append to a stream that `stream` delivers, as the door does."""
+
+    class Put:
+        def put(self, _name, lines):
+            stream.put_record_batch([line + b"\n" for line in lines])
+
+    entries = [Entry(f"r{number}", "k", body) for number, body in enumerate(sent)]
+    DeliveringLog(log, Put(), lambda: {RAW.name}).append(RAW.name, entries, RAW.dedupe)
+
+
+def envelopes(stream, prefix):
+    found = [gzip.decompress(body) for key, body in sorted(stream.objects.items()) if key.startswith(prefix)]
+    return [each for body in found for each in msgspec.json.Decoder(Envelope).decode_lines(body)]
 
 
 def lines(stream, prefix):
@@ -55,7 +77,7 @@ def lines(stream, prefix):
 
 def test_records_wait_for_their_buffer_and_are_lines_of_one_object():
     stream = firehose()
-    stream.put_record_batch([b'{"n": %d}' % number for number in range(400)])
+    stream.put_record_batch([b'{"n": %d}\n' % number for number in range(400)])
     assert stream.objects == {}
     stream.pass_time(timedelta(seconds=59))
     assert stream.objects == {}
@@ -76,14 +98,49 @@ def test_a_full_buffer_is_delivered_at_once_in_as_many_invocations_as_it_takes()
     assert len(lines(stream, "lake/")) == 12
 
 
-def test_what_a_transform_makes_is_delivered_and_what_fails_is_kept_as_it_came():
-    stream = firehose(Transform("persons", RAW, PERSONS, persons))
-    stream.put_record_batch([b'{"names": ["Ana", "Bo"]}', b"[1]", b"{", b'{"names": []}', b'{"names": ["Cy"]}'])
+def test_what_a_transform_makes_is_delivered_beside_what_came_and_what_it_raises_on_is_set_aside(tmp_path):
+    log = SqliteLog(tmp_path / "log.db")
+    stream = firehose(transformed(EXTRACT, log))
+    sent = [b'{"names": ["Ana", "Bo"]}', b"[1]", b'{"names": []}', b'{"names": ["Cy"]}']
+    send(log, stream, *sent)
+    stream.put_record_batch([b"{ somebody else\n"])
     stream.flush()
-    assert [each["name"] for each in lines(stream, "lake/users/2026/03/")] == ["Ana", "Bo", "Cy"]
-    assert len(lines(stream, "failed/processing-failed/2026/03/01/")) == 2
-    kept = [gzip.decompress(body) for key, body in stream.objects.items() if key.startswith("backup")]
-    assert sum(body.count(b"\n") for body in kept) == 5
+    made = envelopes(stream, "lake/users/2026/03/")
+    assert [(each.id, msgspec.json.decode(each.record)["name"]) for each in made] == [
+        ("persons/r0/0", "Ana"), ("persons/r0/1", "Bo"), ("persons/r3/0", "Cy"),
+    ]  # fmt: skip
+    kept = [body for key, body in stream.objects.items() if key.startswith("backup")]
+    assert gzip.decompress(b"".join(kept)).count(b"\n") == len(sent) + 1
+    (aside,) = log.read(QUARANTINE.name, "c", {}, 10)
+    assert b"no object" in aside.body
+    (failed,) = lines(stream, "failed/processing-failed/2026/03/01/")
+    assert failed["errorCode"] == "Lambda.ProcessingFailedStatus"
+    log.close()
+
+
+def test_a_call_that_could_not_set_aside_is_made_again_and_changes_no_id(tmp_path):
+    class Failing(SqliteLog):
+        left = 2
+
+        def append(self, stream, entries, dedupe):
+            self.left -= 1
+            if self.left >= 0:
+                raise LogError("the log", "is full")
+            return super().append(stream, entries, dedupe)
+
+    log = Failing(tmp_path / "log.db")
+    stream = firehose(transformed(EXTRACT, log))
+    send(log, stream, b'{"names": ["Ana"]}', b"[1]")
+    stream.flush()
+    assert stream.invocations == 3
+    assert [each.id for each in envelopes(stream, "lake/users/")] == ["persons/r0/0"]
+    assert len(log.read(QUARANTINE.name, "c", {}, 10)) == 1
+    log.left = 99
+    send(log, stream, b"[2]")
+    stream.flush()  # four times in vain: it is kept apart, and as it came
+    assert [each["errorCode"] for each in lines(stream, "failed/")] == ["Lambda.InvocationFailed"]
+    assert len(envelopes(stream, "backup/")) == 3
+    log.close()
 
 
 def test_frames_of_the_log_are_opened_on_the_way():
@@ -104,7 +161,7 @@ def deliveries():
         if each.kind == "aws_kinesis_firehose_delivery_stream":
             (told,) = each.arguments["extended_s3_configuration"]
             name = each.name.removeprefix("backup_").replace("_", "-")
-            answer = Delivery(Shape(streams[name]), None, bodies).answered
+            answer = opened(streams[name], bodies).answered
             yield name, Firehose(answer, told["prefix"], told["error_output_prefix"], "source/", NOON)
 
 
@@ -133,7 +190,7 @@ def test_what_user_data_is_sent_is_in_its_lake_by_the_hour_and_read_back_by_sql(
 
 def test_a_function_that_loses_a_record_is_noticed():
     def losing(event):
-        return {"records": Delivery(Shape(RAW)).answered(event)["records"][1:]}
+        return {"records": opened(RAW, bodies).answered(event)["records"][1:]}
 
     stream = Firehose(losing, PREFIX, ERRORS, BACKUP, NOON)
     stream.put_record_batch([b"1", b"2"])

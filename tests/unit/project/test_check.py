@@ -102,3 +102,25 @@ def test_a_column_may_have_a_name_that_looks_like_a_parameter(tmp_path):
     odd = Table("shop.odd", (Column("$insert_id", "VARCHAR"), Column("id", "INTEGER", nullable=False)), ("id",))
     found = project(tmp_path, models__m=HEADER + 'select id, "$insert_id" as insert_id from shop.odd')
     assert facts(check(found, [odd])) == []
+
+
+def test_who_asks_the_warehouse_for_a_stream_of_the_lake_is_told_where_and_what_to_do(tmp_path):
+    (tmp_path / "asterism.toml").write_text('[dev]\nwarehouse = "duckdb:///w"\nlake = "l"\n')
+    (tmp_path / "platform.py").write_text(
+        "from asterism import Platform\nplatform = Platform('p')\nplatform.stream('raw-clicks', lake_only=True)\n"
+    )
+    for kind, name, text in (
+        ("models", "a", HEADER + "select _id as id\nfrom streams.raw_clicks"),
+        ("models", "b", HEADER + "select id from a"),
+        ("queries", "q", "-- Q.\nselect count(*) as n from raw_clicks"),
+        ("queries", "behind", "-- Q.\nselect id from b"),
+    ):
+        (tmp_path / kind).mkdir(exist_ok=True)
+        (tmp_path / kind / f"{name}.sql").write_text(text)
+    found, problems = examine(tmp_path, environment={})
+    assert problems == []
+    assert facts(check(found, [])) == [
+        f"{where}: the stream raw-clicks goes to the lake alone, and has no table\n"
+        "  Ask it by `asterism query --on lake`, or leave lake_only=True out of platform.py."
+        for where in ("models/a.sql:5", "queries/q.sql:2")
+    ]

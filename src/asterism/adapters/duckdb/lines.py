@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from asterism.errors import LakeError, RecordError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.scratch import scratch
 
+_GZIP = b"\x1f\x8b"
+"""What begins a packing of others."""
 _LONGEST = 1 << 28
 """Bytes of one line."""
 _LONGEST_OF_FILES = 1 << 21
@@ -80,6 +84,11 @@ class DuckDBLines:
 
     def unpack(self, packed: bytes) -> bytes:
         """See `Lines.unpack`."""
+        if packed.startswith(_GZIP):
+            try:
+                return gzip.decompress(packed)
+            except (OSError, EOFError, zlib.error) as error:
+                raise LakeError("landed lines", f"cannot be unpacked: {error}", "Restore the object.") from error
         try:
             return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
         except zstandard.ZstdError as error:

@@ -221,3 +221,13 @@ def _with_defaults(url: str) -> str:
         return url
     more = "&".join(f"{name}={value}" for name, value in _DEFAULTS.items() if f"{name}=" not in url)
     return f"{url}{'&' if '?' in url else '?'}{more}"
+
+
+_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+"""What libpq is told unless the URL says otherwise: a host that has gone silent is given up after a minute."""
+
+
+def patient(url: str) -> str:
+    """The URL, with what it does not say itself."""
+    missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
+    return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url

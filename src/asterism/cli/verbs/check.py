@@ -119,7 +119,7 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
         from asterism.run.streams import Streams
 
         declared = Streams.of(project.platform.streams, desk.wiring.lines()).shapes
-        tables |= {name: shape.table for name, shape in declared.items()}
+        tables |= {name: shape.table for name, shape in declared.items() if not shape.stream.lake_only}
     for pull in project.pulls:
         if any(name.startswith(f"{pull.into}.") for name in tables):
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asterism.deploy.aws.setting import function_ref
-from asterism.deploy.graph import Function, Objects
+from asterism.deploy.graph import Function, Log, Objects
 from asterism.deploy.resource import Resource, label
 from asterism.deploy.setting import Place, Setting, reference
 
@@ -83,8 +83,13 @@ def endings(setting: Setting, lake: Place) -> tuple[dict[str, Any], ...]:
         }
         for log in setting.graph.logs
         if log.keep is not None
-        for folder in (("raw", "backup", "backup/_failed") if log.backup else ("raw",))
+        for folder in ("raw", *(("backup",) if log.backup else ()), *(("backup/_failed",) if _fails(log) else ()))
     )
+
+
+def _fails(log: Log) -> bool:
+    """Whether Firehose may write records apart."""
+    return log.backup or log.delivered
 
 
 def notifications(setting: Setting, function: Function) -> Iterator[Resource]:

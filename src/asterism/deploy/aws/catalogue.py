@@ -1,4 +1,7 @@
-"""Glue: the landed streams as tables, for Athena and whatever reads that catalogue. Partitions are computed."""
+"""Glue: the landed streams as tables, for Athena and whatever reads that catalogue. Partitions are computed.
+
+What sources have is known when it is landed, so the function that pulls makes those tables (adapters/aws/glue.py).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ JSON = "org.openx.data.jsonserde.JsonSerDe"
 LINE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 """Of which a column ends at a control character, which JSON has none of: a line is the column `record`."""
 LAKE, BACKUP = "lake", "backup"
+LANDED = "raw/streams"
+"""The folder of the landed records."""
 
 
 def database_name(setting: Setting) -> str:
@@ -24,13 +29,13 @@ def database_name(setting: Setting) -> str:
 
 def catalogue(setting: Setting) -> Iterator[Resource]:
     """A database, a table for each stream, and one for each that is delivered to the lake besides."""
-    if not setting.graph.logs:
+    if not setting.graph.logs and not any(each.uses_of("catalogue") for each in setting.graph.functions):
         return
     lake = Place.of(setting.graph.stores.lake)
     place = setting.graph.place("lake")
     yield Resource("aws_glue_catalog_database", LAKE, {"name": database_name(setting)}, "the lake's catalogue", place)
     for log in setting.graph.logs:
-        folder = f"s3://{lake.bucket}/{lake.prefix}raw/streams/{log.name}"
+        folder = f"s3://{lake.bucket}/{lake.prefix}{LANDED}/{log.name}"
         yield table(log, label(log.name), folder, COLUMNS, JSON, f"landed records of {log.name}")
         if log.backup:
             folder = f"s3://{lake.bucket}/{lake.prefix}{BACKUP}/{log.name}"

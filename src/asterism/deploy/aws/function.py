@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asterism.deploy.aws.catalogue import database_name
 from asterism.deploy.aws.setting import HANDLER, function_ref
 from asterism.deploy.graph import Delivery, Door, Function
 from asterism.deploy.resource import Resource, label
@@ -44,7 +45,11 @@ def function(setting: Setting, declared: Function) -> Resource:
         "reserved_concurrent_executions": 1 if declared.alone else CONCURRENCY.ref,
         "ephemeral_storage": [{"size": 2048}],
         "environment": [
-            {"variables": environment(setting, declared, f"awssecrets://{setting.target.name}", **delivers(declared))}
+            {
+                "variables": environment(
+                    setting, declared, f"awssecrets://{setting.target.name}", **told(setting, declared)
+                )
+            }
         ],
         "logging_config": [{"log_format": "Text", "log_group": reference("aws_cloudwatch_log_group", name, "name")}],
         "depends_on": [f"aws_iam_role_policy.{name}"],
@@ -56,10 +61,13 @@ def function(setting: Setting, declared: Function) -> Resource:
     return Resource("aws_lambda_function", name, arguments, declared.purpose, declared.place)
 
 
-def delivers(declared: Function) -> dict[str, str]:
-    """Whose records it looks at on their way to the lake."""
-    streams = [start.stream for start in declared.starts if isinstance(start, Delivery)]
-    return {"ASTERISM_STREAM": streams[0]} if streams else {}
+def told(setting: Setting, declared: Function) -> dict[str, str]:
+    """Whose records it looks at on their way to the lake, and what it makes of them; where it has tables be found."""
+    found = {"ASTERISM_CATALOGUE": f"athena://{database_name(setting)}"} if declared.uses_of("catalogue") else {}
+    for start in declared.starts:
+        if isinstance(start, Delivery):
+            found |= {"ASTERISM_STREAM": start.stream, "ASTERISM_TRANSFORM": start.transform}
+    return {name: value for name, value in found.items() if value}
 
 
 def log_group(setting: Setting, declared: Function) -> Resource:

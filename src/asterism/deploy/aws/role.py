@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asterism.deploy.aws.catalogue import LAKE
 from asterism.deploy.aws.setting import bucket_arn
+from asterism.deploy.aws.stream import delivered
 from asterism.deploy.aws.table import CHANGES, EVENTS, POSITIONS, VIEWS, positions_name
 from asterism.deploy.graph import Function, Use
 from asterism.deploy.resource import Grant, Resource, label
@@ -16,6 +18,8 @@ READ_STREAM = (
     "kinesis:ListShards",
 )  # fmt: skip
 APPEND_STREAM = ("kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords")
+REGISTER = ("glue:CreateTable", "glue:GetTable", "glue:UpdateTable")
+DELIVER = ("firehose:PutRecordBatch",)
 READ_TABLE = ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query")
 WRITE_TABLE = (
     *READ_TABLE, "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem",
@@ -79,15 +83,20 @@ def grants(setting: Setting, function: Function) -> Iterator[Grant]:
         yield Grant(DEAD_LETTERS, (queue,), "its dead letters, which it works off when that is asked for")
     for access, actions, why in (("read", READ_STREAM, "reads"), ("append", APPEND_STREAM, "appends to")):
         names = [use.name for use in function.uses_of("log") if use.access == access]
-        if names:
-            arns = tuple(reference("aws_kinesis_stream", label(name), "arn") for name in names)
-            yield Grant(actions, arns, f"{why} {', '.join(names)}")
+        away = {log.name for log in setting.graph.logs if log.delivered}
+        if kept := [name for name in names if name not in away]:
+            arns = tuple(reference("aws_kinesis_stream", label(name), "arn") for name in kept)
+            yield Grant(actions, arns, f"{why} {', '.join(kept)}")
+        if sent := [name for name in names if name in away]:
+            arns = tuple(reference("aws_kinesis_firehose_delivery_stream", delivered(name), "arn") for name in sent)
+            yield Grant(DELIVER, arns, f"{why} {', '.join(sent)}")
     if positions_name(setting.graph.stores.log) and any(u.access == "read" for u in function.uses_of("log")):
         table = reference("aws_dynamodb_table", POSITIONS, "arn")
         yield Grant(WRITE_TABLE, (table,), "notes how far it has read")
     yield from _views(function)
     yield from _events(function)
     yield from _objects(setting, function)
+    yield from _catalogue(function)
     topics = tuple(use.name.partition("://")[2].partition("?")[0] for use in function.uses_of("alerts"))
     if topics:
         yield Grant(("sns:Publish",), topics, "tells people")
@@ -114,6 +123,17 @@ def _events(function: Function) -> Iterator[Grant]:
         table = reference("aws_dynamodb_table", EVENTS, "arn")
         writes = "write" in kinds
         yield Grant(WRITE_TABLE if writes else READ_TABLE, (table,), f"{'stores' if writes else 'reads'} events")
+
+
+def _catalogue(function: Function) -> Iterator[Grant]:
+    """The service asks for the catalogue and the database as well; of the tables, those of its sources are granted."""
+    sources = [use.name for use in function.uses_of("catalogue")]
+    if sources:
+        database = Resource("aws_glue_catalog_database", LAKE)
+        catalogue = f'${{replace({database.address}.arn, "/:database.*/", ":catalog")}}'
+        tables = f'${{replace({database.address}.arn, ":database/", ":table/")}}'
+        arns = (catalogue, database.ref("arn"), *(f"{tables}/{source}_*" for source in sources))
+        yield Grant(REGISTER, arns, f"has landed tables of {', '.join(sources)} be found in the lake")
 
 
 def _objects(setting: Setting, function: Function) -> Iterator[Grant]:

@@ -17,14 +17,26 @@ LEAST, MOST = timedelta(days=1), timedelta(days=365)
 
 def physical(setting: Setting, stream: str) -> str:
     """What a stream of the platform is called at Kinesis."""
-    parts = urlsplit(setting.graph.stores.log)
+    return prefixed(setting.graph.stores.log, stream)
+
+
+def prefixed(uri: str, stream: str) -> str:
+    """What a stream is called where a URI names a prefix."""
+    parts = urlsplit(uri)
     prefix = unquote(parts.netloc + parts.path).strip("/")
     return f"{prefix}-{stream}" if prefix else stream
+
+
+def delivered(stream: str) -> str:
+    """What Terraform calls the delivery of a stream that goes to the lake alone."""
+    return label("lake", stream)
 
 
 def streams(setting: Setting) -> Iterator[Resource]:
     """One stream each. What the log keeps is gone with it, so it is protected."""
     for log in setting.graph.logs:
+        if log.delivered:
+            continue
         kept = min(max(log.retention, LEAST), MOST)
         yield Resource(
             "aws_kinesis_stream",

@@ -84,6 +84,14 @@ def test_values_come_back_with_their_types(lake):
     assert (one, float(half), text, yes, nothing, str(day)) == (1, 2.5, "x", True, None, "2026-03-01")
 
 
-def test_a_stage_without_a_catalogue_says_so(tmp_path):
-    house = House.of("user_data", tmp_path)
-    assert 'catalogue = "athena://DATABASE"' in house("query", "--on", "lake", "select 1", code=2)
+def test_a_stage_without_a_catalogue_reads_the_objects_itself(tmp_path):
+    house = House.of("totesys", tmp_path)
+    assert "Nothing has been landed yet" in house("query", "--on", "lake", "select * from totesys_staff", code=1)
+    house("simulate", "--prepare", "--limit", "0")
+    house("pull")
+    told = json.loads(
+        house("query", "--on", "lake", "select count(distinct staff_id) as n from totesys_staff", "--json")
+    )
+    assert told["rows"] == [{"n": 20}]
+    assert "Its tables are totesys_address" in house("query", "--on", "lake", "select * from staff", code=1)
+    assert "reaches out" in house("query", "--on", "lake", "select * from read_text('/etc/hostname')", code=2)
