@@ -44,8 +44,8 @@ class House:
         return cls(root, stage, environment)
 
     @contextmanager
-    def running(self) -> Iterator[House]:
-        """`asterism run`, from when it serves until it has stopped."""
+    def running(self, *, stop: signal.Signals = signal.SIGTERM) -> Iterator[House]:
+        """`asterism run`, from when it serves until it has stopped, or was killed."""
         command = [str(ASTERISM), "run", "--port", "0", "--json", *self._place()]
         self.heard.clear()
         with subprocess.Popen(
@@ -59,11 +59,11 @@ class House:
                 assert process.poll() is None, self.heard
                 yield self
             finally:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(stop)
                 process.wait(PATIENCE)
                 for reader in readers:
                     reader.join(PATIENCE)
-        assert process.returncode == 0
+        assert process.returncode == (0 if stop == signal.SIGTERM else -stop)
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         self.heard.extend(json.loads(line) for line in process.stdout or ())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -319,7 +322,7 @@ def test_what_has_reached_its_age_is_forgotten_by_itself(tmp_path_factory: pytes
 def test_at_google_the_same_persons_are_found_in_bigquery(
     tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
 ) -> None:
-    """Pub/Sub, Cloud Storage and BigQuery know of the same requests what the embedded stage does."""
+    """Pub/Sub, Cloud Storage and BigQuery know what the embedded stage does of the same requests; both are killed."""
     here, there = House.of("user_data", tmp_path / "here"), House.of("user_data", tmp_path / "there")
     move_to_gcp(there, gcs, make_dataset())
     there.patience = 300
@@ -331,9 +334,11 @@ def test_at_google_the_same_persons_are_found_in_bigquery(
 
 def known_of(house: House) -> dict[str, Any]:
     """What an office knows once the requests have come to it, the second of them twice."""
-    with house.running(), house.client(*SCOPES) as door:
+    with house.running(stop=signal.SIGKILL), house.client(*SCOPES) as door:
         for identifier, value in (*SHAPES.items(), ("deep", SHAPES["deep"])):
             send(door, value, identifier)
+        time.sleep(Random(20_260_101).uniform(0, 3))  # amid the tables' first batch
+    with house.running():
         people = "select * exclude (received_at) from fact_user order by user_id"
         house.until(lambda: len(house.ask(people)) == 7)
         house.until(house.aside)
