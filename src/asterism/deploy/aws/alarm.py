@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from asterism.deploy.aws.setting import function_ref
-from asterism.deploy.graph import Function, Records
+from asterism.deploy.aws.stream import delivered
+from asterism.deploy.graph import Function, Log, Records
 from asterism.deploy.resource import Resource, label
 from asterism.deploy.setting import ALARMS, Setting, reference
 
@@ -34,6 +35,12 @@ def alarms(setting: Setting) -> Iterator[Resource]:
     )
     for function in setting.graph.functions:
         yield from _of(setting, function)
+    for log in setting.graph.logs:
+        if log.delivered:
+            of = {"DeliveryStreamName": reference("aws_kinesis_firehose_delivery_stream", delivered(log.name), "name")}
+            text = f"the oldest record of {log.name} has waited for five minutes on its way to the lake"
+            metric, late = "DeliveryToS3.DataFreshness", BEHIND // 1000
+            yield _alarm(setting, log, "delivery-behind", text, "AWS/Firehose", metric, "Maximum", of, late)
 
 
 def _of(setting: Setting, function: Function) -> Iterator[Resource]:
@@ -51,7 +58,7 @@ def _of(setting: Setting, function: Function) -> Iterator[Resource]:
 
 def _alarm(  # noqa: PLR0913, PLR0917 - as many as a metric has coordinates
     setting: Setting,
-    function: Function,
+    of: Function | Log,
     kind: str,
     text: str,
     namespace: str,
@@ -62,7 +69,7 @@ def _alarm(  # noqa: PLR0913, PLR0917 - as many as a metric has coordinates
 ) -> Resource:
     topic = [reference("aws_sns_topic", TOPIC, "arn")]
     arguments: dict[str, Any] = {
-        "alarm_name": setting.name(function.name, kind),
+        "alarm_name": setting.name(of.name, kind),
         "alarm_description": f"{setting.graph.platform} on {setting.graph.stage}: {text}",
         "namespace": namespace,
         "metric_name": metric,
@@ -76,7 +83,7 @@ def _alarm(  # noqa: PLR0913, PLR0917 - as many as a metric has coordinates
         "alarm_actions": topic,
         "ok_actions": topic,
     }
-    return Resource("aws_cloudwatch_metric_alarm", label(function.name, kind), arguments, text, function.place)
+    return Resource("aws_cloudwatch_metric_alarm", label(of.name, kind), arguments, text, of.place)
 
 
 def dashboard(setting: Setting) -> Iterator[Resource]:

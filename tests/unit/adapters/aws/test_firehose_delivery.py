@@ -14,8 +14,10 @@ from asterism.adapters.aws.firehose import FirehoseDelivery, packed
 from asterism.adapters.sqlite.log import SqliteLog
 from asterism.errors import LogError
 from asterism.ports.log import Entry
+from asterism.project.load import load
 from asterism.run.delivery import DeliveringLog
 from asterism.run.records import Envelope
+from asterism.wire import Wiring
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -104,3 +106,23 @@ def test_a_delivered_stream_is_put_as_landed_lines_and_the_others_stay_in_the_lo
         ("a", "k", b'{"n":1}'),
         ("b", "", b'{"n":3}'),
     ]
+
+
+def test_a_stage_that_names_a_delivery_puts_its_streams_of_the_lake_there(tmp_path):
+    (tmp_path / "platform.py").write_text(
+        "from asterism import Platform\nplatform = Platform('shop')\n"
+        "platform.stream('s', lake_only=True)\nplatform.stream('t')\n"
+    )
+    stream = made()
+    with serving({"shop-s": stream}) as url:
+        (tmp_path / "asterism.toml").write_text(
+            '[dev]\nwarehouse = "duckdb:///w"\nlake = "l"\n'
+            f'[cloud]\nwarehouse = "duckdb:///w"\nlake = "l"\ndelivery = "firehose://shop?region=eu-west-2&endpoint={url}"\n'
+        )
+        for stage, standing in (("cloud", 0), ("dev", 1)):
+            project = load(tmp_path, stage, {})
+            with Wiring(project.stage) as wiring:
+                for each in project.platform.streams:
+                    wiring.log().append(each.name, [Entry("a", "", b"1")], each.dedupe)
+                assert [wiring.log().standing(name).records for name in ("s", "t")] == [standing, 1]
+    assert len(lines(stream)) == 1
