@@ -50,4 +50,5 @@ def test_every_command_of_the_guide_runs_on_the_platform_that_it_declares(tmp_pa
         assert re.search(r"page\s+.*visits[\s\S]*/\s+.*1", done.stdout)
         house.until(lambda: house.one("select count(*) as n from orders") == 21)
         assert house.ask("select number from orders where number = 'A2'") == []
+        assert "streams.visits goes to the lake alone" in house("query", "select * from visits", code=2)
     assert len(blocks("python")) == len(blocks("sh")) == 7

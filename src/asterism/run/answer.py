@@ -98,18 +98,19 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
 
 
 def statement(
-    question: str | Query, values: Mapping[str, str], tables: frozenset[str], dialect: str, page: Page | None = None
-) -> Statement:
+    question: str | Query, values: Mapping[str, str], tables: frozenset[str], dialect: str, page: Page | None = None,
+    landed: frozenset[str] = frozenset(),
+) -> Statement:  # fmt: skip
     """A question as the engine is asked it, or one page of its answer. Raises UnfitError and SqlError.
 
-    `tables` are the names by which models and streams are known.
+    `tables` are the names by which models and streams are known, `landed` those of streams that the lake alone has.
     """
     declared = () if isinstance(question, str) else question.parameters
     sql = question if isinstance(question, str) else question.sql
     subject = "the query" if isinstance(question, str) else f"query {question.name}"
     given = _given(declared, values, subject)
     counts = tuple((name, len(value) if isinstance(value, list) else -1) for name, value in given.items())
-    text, slots, passing = _compiled(subject, sql, declared, counts, tables, dialect, page and page.form)
+    text, slots, passing = _compiled(subject, sql, declared, counts, tables, dialect, page and page.form, landed)
     bound = [given[name] if place < 0 else given[name][place] for name, place in slots]
     return Statement(text, [*bound, *(page.values if page else ())], passing)
 
@@ -130,10 +131,14 @@ def _compiled(
     tables: frozenset[str],
     dialect: str,
     page: Form | None,
+    landed: frozenset[str],
 ) -> tuple[str, tuple[tuple[str, int], ...], bool]:
     """Text for the engine; what each of its numbered parameters is; whether the answer is a passing one."""
     tree = _read(subject, sql).copy()
-    spell_streams(tree, tables)
+    spell_streams(tree, tables | landed)
+    if away := [name for name, _ in sources(tree) if name in landed]:
+        remedy = "Ask it in the lake: asterism query --on lake."
+        raise SqlError(subject, f"the stream of {away[0]} goes to the lake alone, and has no table", remedy)
     slots = _bind(tree, declared, dict(counts), subject)
     passing = _is_passing(tree)
     if page is not None:

@@ -50,7 +50,9 @@ class Book:
 
     def __init__(self, project: Project) -> None:
         self.queries: Mapping[str, Query] = project.queries
-        self.tables = frozenset((*project.models, *(each.table for each in with_own(project.platform.streams))))
+        streams = with_own(project.platform.streams)
+        self.landed = frozenset(each.table for each in streams if each.lake_only)
+        self.tables = frozenset((*project.models, *(each.table for each in streams))) - self.landed
         self.row_limit = project.stage.row_limit
         self.timeout = float(project.stage.query_timeout)
 
@@ -153,7 +155,7 @@ class Asking:
     def _answered(self, reader: Reader, wish: Wish, question: Query | str, limit: int) -> tuple[Reply, bytes]:
         version = self._versions.of(reader)
         tables = self.book.tables
-        bare = statement(question, wish.values, tables, reader.dialect)
+        bare = statement(question, wish.values, tables, reader.dialect, landed=self.book.landed)
         tag = "" if bare.passing else _tag(version, bare, wish, limit)
         if tag and tag == wish.known:
             return Reply(tag=tag, version=version, same=True), b""
@@ -256,7 +258,7 @@ def table(reader: Reader, book: Book, question: str, values: Mapping[str, str]) 
 
     `question` is a query's name or SQL. Raises UsageError and EngineError.
     """
-    asked = statement(_named(book, question), values, book.tables, reader.dialect)
+    asked = statement(_named(book, question), values, book.tables, reader.dialect, landed=book.landed)
     columns = distinct(reader.shape(asked.text, asked.values))
     rows = [row for part in reader.rows(asked.text, asked.values) for row in part]
     names = [column.name for column in columns]
@@ -270,7 +272,7 @@ def explain(reader: Reader, book: Book, question: str, values: Mapping[str, str]
 
     Raises UsageError and EngineError.
     """
-    asked = statement(_named(book, question), values, book.tables, reader.dialect)
+    asked = statement(_named(book, question), values, book.tables, reader.dialect, landed=book.landed)
     found = reader.explain(asked.text, asked.values)
     return {"sql": asked.text, "plan": found.plan, "bytes": found.bytes}
 

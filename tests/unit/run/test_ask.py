@@ -83,7 +83,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, make_database: Callabl
         name: Query(name, Path(f"{name}.sql"), name, sql, 1, least if "$least" in sql else ())
         for name, (sql,) in SQL.items()
     }
-    book: Any = SimpleNamespace(queries=queries, tables=frozenset({"t"}), row_limit=100_000, timeout=20.0)
+    landed = frozenset({"streams.clicks"})
+    book: Any = SimpleNamespace(
+        queries=queries, tables=frozenset({"t"}), landed=landed, row_limit=100_000, timeout=20.0
+    )
     yield Place(engine, Asking(engine.reader, DuckDBSheets(), tmp_path / "answers", book), tmp_path / "answers")
     engine.close()
 
@@ -198,7 +201,7 @@ def test_a_question_for_nobody_is_stopped(place: Place) -> None:
 
 
 def test_how_a_question_would_be_answered_is_told_in_the_engine_s_words(place: Place) -> None:
-    book: Any = SimpleNamespace(queries={}, tables=frozenset({"t"}))
+    book: Any = SimpleNamespace(queries={}, tables=frozenset({"t"}), landed=frozenset())
     least = Query("least", Path("least.sql"), "", "select i from t where i > $i", 1, (Parameter("i", "integer"),))
     book.queries["least"] = least
     for question, values in (("select i from t where i > 3", {}), ("least", {"i": "3"})):
@@ -249,6 +252,10 @@ def test_a_refusal_names_what_is_wrong(place: Place) -> None:
     assert "Did you mean numbers?" in place.refused("number").detail
     assert place.refused("numbers", limit=100_001).parameter == "limit"
     assert place.refused("numbers", timeout=21.0).parameter == "timeout"
+    for name in ("clicks", "streams.clicks"):
+        refused = place.refused(sql=f"select count(*) from {name}")
+        assert refused.kind == "sql"
+        assert "streams.clicks goes to the lake alone, and has no table. Ask it in the lake" in refused.detail
 
 
 def test_after_the_engine_was_closed_it_is_told_that_the_warehouse_is_away(place: Place) -> None:
