@@ -130,14 +130,14 @@ def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def make_dataset(bigquery: str) -> Callable[[], str]:
-    """Makes fresh datasets, each told by its URI."""
+def make_dataset(bigquery: str) -> Callable[..., str]:
+    """Makes datasets, each told by its URI; a fresh one where none is named."""
 
-    def make() -> str:
-        name = f"d{uuid4().hex}"
-        reference = {"projectId": "project", "datasetId": name}
-        url = f"http://{bigquery}/bigquery/v2/projects/project/datasets"
+    def make(project: str = "project", name: str = "") -> str:
+        name = name or f"d{uuid4().hex}"
+        reference = {"projectId": project, "datasetId": name}
+        url = f"http://{bigquery}/bigquery/v2/projects/{project}/datasets"
         httpx.post(url, json={"datasetReference": reference}, trust_env=False, timeout=PATIENCE).raise_for_status()
-        return f"bigquery://project/{name}"
+        return f"bigquery://{project}/{name}"
 
     return make

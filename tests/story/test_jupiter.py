@@ -13,11 +13,12 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from gcs_server import Buckets
-from story.clouds import copy_lake, move_to_aws, move_to_gcp
+from story.clouds import copy_lake, move_to_aws
 from story.house import EXAMPLES, House
 from story.tunnel import Tunnel, tunnel
 from unit.adapters.amplitude.service import ExportServer, event
@@ -106,8 +107,11 @@ def opened(folder: Path, move: Callable[[House], None] | None = None) -> Iterato
         )  # a tick of the clock amid the tests would send mails of its own
         if move is not None:
             move(house)
-        stage = f"[{house.stage}]\n"
-        house.edit(stage, f'{stage}mail = "{post.url}"\nsender = "jupiter@example.com"\n', "asterism.toml")
+        if house.stage == "gcp":
+            house.environment["MAIL_URL"] = post.url
+        else:
+            stage = f"[{house.stage}]\n"
+            house.edit(stage, f'{stage}mail = "{post.url}"\nsender = "jupiter@example.com"\n', "asterism.toml")
         with house.running():
             yield Bank(house, sns, way, amplitude, post)
     sns.close()
@@ -334,10 +338,19 @@ def test_a_made_up_bank_fills_the_tables(bank: Bank) -> None:
 
 @pytest.mark.slow(60)
 def test_at_google_the_bank_is_the_same(
-    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
+    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[..., str]
 ) -> None:
+    """On the stage `gcp` as it stands."""
     day, at = LONG_AGO.isoformat(), datetime.combine(LONG_AGO, datetime.min.time())
-    with opened(tmp_path, lambda house: move_to_gcp(house, gcs, make_dataset())) as bank:
+    project = f"project-{uuid4().hex[:12]}"
+    make_dataset(project, "jupiter_gcp")
+    gcs.objects[f"{project}-lake"] = {}
+
+    def move(house: House) -> None:
+        house.stage = "gcp"
+        house.environment |= {"GCP_PROJECT": project, "LAKE_BUCKET": f"{project}-lake"}
+
+    with opened(tmp_path, move) as bank:
         house = bank.house
         house.patience = 200  # the emulator of BigQuery takes its time on a busy machine
         sent = notification("u-rich", "SAVING_PAYMENT_SUCCESSFUL", at, "m-rich", **saving(900_000))
