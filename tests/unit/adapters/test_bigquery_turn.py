@@ -81,7 +81,7 @@ def stands(engine: BigQueryEngine) -> dict[str, list[tuple[object, ...]]]:
 @pytest.mark.parametrize("when", ["written", "changed"])
 def test_what_a_killed_process_left_half_done_is_undone_by_the_next(dataset: str, when: str) -> None:
     with victim(dataset, when) as process:
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     with opened(dataset) as engine:
         assert stands(engine) == {"kept": [(1,)], "gone": [(1,)]}
         assert engine.columns("kept") == engine.columns("gone") == NUMBER
@@ -93,14 +93,14 @@ def test_what_a_killed_process_left_half_done_is_undone_by_the_next(dataset: str
 
 def test_what_a_killed_process_has_committed_stays(dataset: str) -> None:
     with victim(dataset, "committed") as process:
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     with opened(dataset) as engine:
         assert sorted(engine.rows(say("SELECT a FROM kept"))) == [(1,), (2,)]
         assert engine.rows(say("SELECT b FROM gone")) == [("new",)]
 
 
 def test_who_comes_second_waits_and_is_refused(dataset: str) -> None:
-    with opened(dataset, patience=2.0) as first, opened(dataset, patience=2.0) as second:
+    with opened(dataset, patience=4.0) as first, opened(dataset, patience=4.0) as second:
         with first.transaction():
             first.execute(say("INSERT INTO kept VALUES (2)"))
             with pytest.raises(LockedError, match=f"process {os.getpid()} on .* works in it"), second.transaction():
@@ -126,6 +126,6 @@ def test_one_that_is_not_heard_of_loses_its_turn_and_undoes_nothing_of_the_next(
             engine.execute(say("CREATE TABLE made (a INTEGER)"))
             engine.execute(say("INSERT INTO made VALUES (5)"))
         process.send_signal(signal.SIGCONT)
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
         assert engine.rows(say("SELECT a FROM made")) == [(5,)]
         assert stands(engine) == {"kept": [(1,)], "gone": [(1,)]}

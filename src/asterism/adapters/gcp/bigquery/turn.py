@@ -80,8 +80,10 @@ class Turn:
     def settle(self) -> None:
         """Undo what one that is dead has left behind, where that may be done; wait for nobody."""
         with suppress(EngineError):
-            if (found := self._look()) is not None and self._is_dead(*found):
-                self._inherit(*found[:2])
+            if (found := self._look()) is not None:
+                note, etag, silent = found
+                if self._is_dead(note, silent):
+                    self._inherit(note, etag)
 
     def wait(self) -> None:
         """Return when it is nobody's turn. Raises LockedError when another's has not ended within the patience."""
@@ -91,11 +93,11 @@ class Turn:
             if found is None:
                 self._service.make(TABLE, "nothing")
                 continue
-            note, self._etag, _ = found
+            note, self._etag, silent = found
             if not note.holder:
                 return
-            if self._is_dead(*found):
-                self._inherit(*found[:2])
+            if self._is_dead(note, silent):
+                self._inherit(note, self._etag)
             elif time.monotonic() > until:
                 raise LockedError(self._service.name, f"{note.process} works in it", _REMEDY)
             else:
@@ -174,10 +176,11 @@ class Turn:
         note = Note(**said | {"undo": tuple(said.get("undo", ()))})
         return note, found["etag"], time.time() - int(found["lastModifiedTime"]) / 1000
 
-    def _is_dead(self, note: Note, _: str, silent: float) -> bool:
+    def _is_dead(self, note: Note, silent: float) -> bool:
+        """Whether a holder is taken for dead: if it lives, it fails, for its session is ended."""
         if not note.holder:
             return False
-        if note.holder == self._me.holder or silent > self._patience:  # if it lives, it fails: its session is ended
+        if note.holder == self._me.holder or silent > self._patience:
             return True
         if not note.place or note.place != self._me.place:
             return False
