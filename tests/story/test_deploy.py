@@ -47,7 +47,7 @@ DEPLOYED: dict[str, str] = {}
 LIBRARIES: list[Path] = []
 """The archive of the libraries, which is the same for all."""
 
-pytestmark = [pytest.mark.slow(130), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +348,7 @@ def goes(site: Site) -> None:
     assert site.state() == []
 
 
+@pytest.mark.slow(130)
 @pytest.mark.parametrize("site", [QUICK], indirect=True)
 def test_what_goes_into_a_deployed_platform_comes_out_of_it(site: Site) -> None:
     site.ends_by_age = False  # that takes a minute a bucket
