@@ -40,7 +40,7 @@ PATIENCE = 120.0
 QUICK = "user_data"
 """The one that `make test` deploys; `make soak` deploys all."""
 PLANTED = "planted-value-that-nobody-may-see"
-TAKEN = re.compile(r"creating [^:]*\(([^()]+)\): .*already ?(?:exist|owned)", re.IGNORECASE)
+TAKEN = re.compile(r"Error: \w+ing [^:]*\(([^()]+)\): .*already ?(?:exist|owned)", re.IGNORECASE)
 """How Terraform says that there is something of a name."""
 DEPLOYED: dict[str, str] = {}
 """What `make soak` tells of each example that it has deployed and destroyed."""
@@ -220,7 +220,8 @@ class Site:
 def lost(said: str, environment: dict[str, str]) -> bool:
     """Whether a name is taken, as Terraform says, because MiniStack was asked for it a second time."""
     file, taken = Path(environment["MINISTACK_REPEATED"]), TAKEN.search(" ".join(said.split()))
-    return taken is not None and file.exists() and taken[1] in unquote(file.read_text(errors="replace"))
+    asked = unquote(file.read_text(errors="replace")).splitlines() if file.exists() else []
+    return taken is not None and any(all(part in each for part in taken[1].split("/")) for each in asked)
 
 
 def person_by_http(site: Site) -> None:
@@ -368,6 +369,11 @@ def test_a_name_is_taken_for_lost_only_where_it_was_asked_for_twice(cloud: dict[
         httpx.post(cloud["AWS_ENDPOINT_URL"], data=body, headers=headers, timeout=60)
     assert [lost(said.format(f"shop/{name}"), cloud) for name in ("once", "twice")] == [False, True]
     assert not lost("Error: creating SQS Queue (shop/twice): AccessDenied", cloud)
+    path = "/2015-03-31/functions/shop-writer/policy"
+    headers = {"amz-sdk-request": "attempt=2; max=2"}
+    httpx.post(f"{cloud['AWS_ENDPOINT_URL']}{path}", json={"StatementId": "terraform-1"}, headers=headers, timeout=60)
+    said = "Error: adding Lambda Permission (shop-writer/terraform-{}): The statement id provided already exists"
+    assert [lost(said.format(number), cloud) for number in (1, 2)] == [True, False]
 
 
 @pytest.mark.soak
