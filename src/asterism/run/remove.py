@@ -54,7 +54,7 @@ def forget_lists(warehouse: Warehouse, stream: str) -> None:
     landing = Landing(warehouse.lake, warehouse.parquet)
     for key in list(warehouse.lake.list(f"raw/{SOURCE}/{stream}/")):
         if key.endswith(_LIST):
-            manifest = landing.manifest(SOURCE, int(key.rpartition("/_")[2].removesuffix(_LIST)))
+            manifest = landing.manifest(SOURCE, int(key.rpartition("/")[2].lstrip("_").removesuffix(_LIST)))
             tables = [msgspec.structs.replace(each, deleted=None, deletions=0) for each in manifest.tables]
             landing.write_manifest(msgspec.structs.replace(manifest, tables=tables))
             warehouse.lake.delete(key)

@@ -28,6 +28,8 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "fallback_application_name": "asterism",
 }
+_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+"""Of a server that is written to: a host that has gone silent is given up after a minute."""
 
 
 class Session:
@@ -171,7 +173,7 @@ class Session:
     def _connect(self) -> dbapi.Connection:
         if self._connection is None:
             try:
-                self._connection = dbapi.connect(_with_defaults(self._url), autocommit=True)
+                self._connection = dbapi.connect(_completed(self._url, _DEFAULTS), autocommit=True)
             except dbapi.Error as error:
                 raise failure(self._name, self._url, error) from error
         return self._connection
@@ -215,19 +217,12 @@ class Stream:
         return self._opened[1]
 
 
-def _with_defaults(url: str) -> str:
-    """The URL, with what it does not say itself."""
-    if "://" not in url:
-        return url
-    more = "&".join(f"{name}={value}" for name, value in _DEFAULTS.items() if f"{name}=" not in url)
-    return f"{url}{'&' if '?' in url else '?'}{more}"
-
-
-_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
-"""What libpq is told unless the URL says otherwise: a host that has gone silent is given up after a minute."""
-
-
 def patient(url: str) -> str:
-    """The URL, with what it does not say itself."""
-    missing = [f"{name}={value}" for name, value in _PATIENCE.items() if f"{name}=" not in url]
-    return url + ("&" if "?" in url else "?") + "&".join(missing) if missing else url
+    """The URL of a server that is written to, with what it does not say itself."""
+    return _completed(url, _PATIENCE)
+
+
+def _completed(url: str, settings: Mapping[str, str]) -> str:
+    """The URL, with those of the settings that it does not say itself."""
+    missing = "&".join(f"{name}={value}" for name, value in settings.items() if f"{name}=" not in url)
+    return f"{url}{'&' if '?' in url else '?'}{missing}" if missing and "://" in url else url

@@ -95,3 +95,8 @@ def test_a_stage_without_a_catalogue_reads_the_objects_itself(tmp_path):
     assert told["rows"] == [{"n": 20}]
     assert "Its tables are totesys_address" in house("query", "--on", "lake", "select * from staff", code=1)
     assert "reaches out" in house("query", "--on", "lake", "select * from read_text('/etc/hostname')", code=2)
+    (tmp_path / "beside.csv").write_text("a,b\n1,secret")
+    (house.root / ".asterism/dev/lake/raw/readme.txt").write_text("of somebody else")
+    said = house("query", "--on", "lake", f"select * from totesys_staff, '{tmp_path}/beside.csv'", code=1)
+    assert "secret" not in said.replace("beside.csv", "")
+    assert "file system operations are disabled" in said
