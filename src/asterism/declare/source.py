@@ -28,8 +28,8 @@ class Postgres:
     include: tuple[str, ...] | list[str] = ()
     exclude: tuple[str, ...] | list[str] = ()
     changed_at: str = "last_updated"
-    chunk_rows: int = 122_880
-    """Rows a chunk of the initial load; bounds memory. The default is one group of rows as DuckDB writes them."""
+    chunk_rows: int = 245_760
+    """Rows a chunk of the initial load; bounds memory. The default is two groups of rows as DuckDB writes them."""
 
 
 @dataclass(frozen=True, slots=True)

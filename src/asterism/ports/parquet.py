@@ -19,7 +19,10 @@ class Parquet(Protocol):
         ...
 
     def read(self, paths: Sequence[Path], columns: Sequence[str] = ()) -> ArrowStream:
-        """Stream files of one shape, all columns or some; a column that an older file lacks is NULL."""
+        """Stream files of one shape, all columns or some; a column that an older file lacks is NULL.
+
+        The stream is read before the next one is asked for. Raises `LakeError` for what is no Parquet.
+        """
         ...
 
     def describe(self, path: Path) -> tuple[tuple[Column, ...], int]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import nanoarrow
+import pytest
 
 from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
+from asterism.errors import LakeError
 
 
 def test_rows_stay_in_the_order_they_came_in(tmp_path: Path) -> None:
@@ -29,3 +32,21 @@ def test_wide_rows_make_smaller_row_groups(tmp_path: Path) -> None:
     DuckDBParquet().write(path, [Column("text", "VARCHAR")], RelationStream(source))
     groups = duckdb.connect().execute("SELECT count(DISTINCT row_group_id) FROM parquet_metadata($1)", [str(path)])
     assert groups.fetchall()[0][0] > 1
+
+
+def test_what_is_read_comes_in_small_batches_one_file_after_the_other(tmp_path: Path) -> None:
+    parquet, path = DuckDBParquet(), tmp_path / "rows.parquet"
+    source = duckdb.connect().sql("SELECT n, -n AS m FROM range(300000) AS t (n)")
+    parquet.write(path, [Column("n", "BIGINT"), Column("m", "BIGINT")], RelationStream(source))
+    for columns in ((), ("n",)):
+        sizes = [len(batch) for batch in nanoarrow.ArrayStream(parquet.read([path, path], columns))]
+        assert sum(sizes) == 600_000
+        assert max(sizes) < 10_000
+
+
+def test_an_object_that_is_no_parquet_is_told_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_text("no Parquet at all")
+    with pytest.raises(LakeError, match="rows.parquet") as caught:
+        DuckDBParquet().read([path])
+    assert "restore it" in caught.value.remedy

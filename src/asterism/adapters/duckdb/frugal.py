@@ -1,4 +1,8 @@
-"""A DuckDB result as an Arrow stream in small batches, from a database that holds little and puts the rest on disk."""
+"""DuckDB results as Arrow streams in small batches, from a database that holds little and puts the rest on disk.
+
+They go through DuckDB's ADBC driver, which hands over 2,048 rows at a time: a relation hands over a million, and holds
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,7 @@ _SETTINGS = (
 class FrugalStream:
     """Implements `ArrowStream`, read once. The query runs when the stream is taken, until `close`.
 
-    It goes through DuckDB's ADBC driver, which hands over 2,048 rows at a time: a relation hands over a million, and
-    holds them. What is too much is put into files in `folder`.
+    What is too much is put into files in `folder`.
     """
 
     def __init__(self, sql: str, folder: Path) -> None:
@@ -44,11 +47,22 @@ class FrugalStream:
 
     def _open(self) -> Any:
         if self._stream is None:
-            cursor = self._made.enter_context(dbapi.connect(autocommit=True)).cursor()
-            self._made.callback(cursor.close)
-            folder = str(self._folder).replace("'", "''")
-            for setting in (*_SETTINGS, f"SET temp_directory = '{folder}'"):
-                cursor.execute(setting)
-            cursor.execute(self._sql)
-            self._stream = cursor.fetch_arrow()
+            self._stream = streamed(self._made.enter_context(frugal(self._folder)), self._sql)
         return self._stream
+
+
+def frugal(folder: Path) -> Any:
+    """A connection, of ADBC, to a database of its own."""
+    connection = dbapi.connect(autocommit=True)
+    spilled = str(folder).replace("'", "''")
+    with connection.cursor() as cursor:
+        for setting in (*_SETTINGS, f"SET temp_directory = '{spilled}'"):
+            cursor.execute(setting)
+    return connection
+
+
+def streamed(connection: Any, sql: str) -> Any:
+    """A result as an `ArrowStream`; it is read before the connection is asked anything else."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetch_arrow()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from adbc_driver_duckdb import dbapi  # type: ignore[import-untyped]  # it ships without types
 
-from asterism.adapters.duckdb.frugal import FrugalStream
+from asterism.adapters.duckdb.frugal import FrugalStream, frugal, streamed
 from asterism.adapters.duckdb.memory import in_memory
-from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.scratch import scratch
 
 
 class DuckDBParquet:
@@ -23,6 +26,7 @@ class DuckDBParquet:
         self._connection = in_memory()
         # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
         self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
+        self._reading: Any = None
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
@@ -34,7 +38,7 @@ class DuckDBParquet:
             row = self._connection.execute(
                 f"COPY (SELECT {casts} FROM _incoming) TO '{_escape(path)}' "
                 "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
-                "ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '8MB')"
+                "ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '8MB', DICTIONARY_SIZE_LIMIT 4096)"
             ).fetchone()
         except (duckdb.Error, OSError) as error:
             path.unlink(missing_ok=True)
@@ -48,11 +52,12 @@ class DuckDBParquet:
         """See `Parquet.read`."""
         listed = ", ".join(f"'{_escape(path)}'" for path in paths)
         chosen = ", ".join(map(_quote, columns)) or "*"
+        if self._reading is None:
+            self._reading = frugal(scratch())
+            weakref.finalize(self, self._reading.close)
         try:
-            return RelationStream(
-                self._connection.cursor().sql(f"SELECT {chosen} FROM read_parquet([{listed}], union_by_name = true)")
-            )
-        except duckdb.Error as error:
+            return streamed(self._reading, f"SELECT {chosen} FROM read_parquet([{listed}], union_by_name = true)")
+        except dbapi.Error as error:
             raise LakeError(
                 str(paths[0]), str(error).strip().split("\n\n")[0], "The object is damaged: restore it, or pull afresh."
             ) from error
@@ -89,7 +94,7 @@ class DuckDBParquet:
             stream.close()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection that writes; the one that reads goes with this object."""
         self._connection.close()
 
 

@@ -26,7 +26,7 @@ def next_chunk(
     readings: list[Reading] = []
     room = rows
     tables = dict(position.tables)
-    counts = _small(session, relations, rows)
+    counts: dict[str, int] = {}
     for relation in relations:
         if relation.name < load.table or (load.whole and relation.name == load.table):
             continue
@@ -36,6 +36,8 @@ def next_chunk(
         begun = load if resumes else Load()
         after = begun.after
         where = "" if after is None else _beyond(session, relation, ">", _AFTER, after)
+        if relation.estimate <= rows and not counts:
+            counts = _small(session, relations, rows)
         count = counts.get(relation.name, rows + 1)
         end, found = (None, count) if count <= room else _cut(session, relation, where, after, room)
         if end is None:
@@ -82,7 +84,7 @@ def _small(session: Session, relations: tuple[Relation, ...], rows: int) -> dict
         for n, r in enumerate(relations)
         if r.estimate <= rows
     ]
-    return {relations[n].name: int(count) for n, count in session.rows(" union all ".join(asked))} if asked else {}
+    return {relations[n].name: int(count) for n, count in session.rows(" union all ".join(asked))}
 
 
 def _cut(
