@@ -47,6 +47,15 @@ def test_what_is_read_comes_in_small_batches_one_file_after_the_other(tmp_path: 
 def test_an_object_that_is_no_parquet_is_told_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_text("no Parquet at all")
-    with pytest.raises(LakeError, match="rows.parquet") as caught:
+    with pytest.raises(LakeError, match=r"rows\.parquet") as caught:
         DuckDBParquet().read([path])
     assert "restore it" in caught.value.remedy
+
+
+def test_a_stream_that_nobody_read_to_its_end_stands_in_no_way(tmp_path: Path) -> None:
+    parquet, path = DuckDBParquet(), tmp_path / "rows.parquet"
+    source = duckdb.connect().sql("SELECT n FROM range(300000) AS t (n)")
+    parquet.write(path, [Column("n", "BIGINT")], RelationStream(source))
+    begun = nanoarrow.ArrayStream(parquet.read([path]))
+    next(iter(begun))
+    assert sum(len(batch) for batch in nanoarrow.ArrayStream(parquet.read([path]))) == 300_000

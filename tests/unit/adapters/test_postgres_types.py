@@ -261,6 +261,18 @@ def test_whole_numbers_are_cut_where_they_are_dense(database: Database, kind, va
     source.close()
 
 
+def test_a_large_table_begins_with_a_shorter_chunk(database: Database) -> None:
+    """So that the warehouse has something to do while the next one is read."""
+    database.execute("create table t (k int primary key)", "insert into t select generate_series(1, 400000)", "analyze")
+    source, cursor, ends = _source(database, chunk_rows=160_000), {}, []
+    while not ends or not cursor["load"]["done"]:
+        with source.pull(cursor) as answer:
+            cursor = answer.cursor
+        ends.append(cursor["load"]["rows"])
+    assert ends[:3] == [40_000, 200_000, 360_000]
+    source.close()
+
+
 def test_a_database_of_another_encoding_arrives_as_unicode(database: Database) -> None:
     name = database.url.split("/")[3].split("?")[0] + "_latin1"
     database.execute(f"create database {name} encoding 'LATIN1' locale 'C' template template0")

@@ -12,6 +12,8 @@ from typing import Any
 
 from adbc_driver_duckdb import dbapi  # type: ignore[import-untyped]  # it ships without types
 
+from asterism.ports.arrow import ArrowStream
+
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
     "SET memory_limit = '1GB'",  # most days take a tenth; batches of long lines take more
@@ -61,8 +63,9 @@ def frugal(folder: Path) -> Any:
     return connection
 
 
-def streamed(connection: Any, sql: str) -> Any:
-    """A result as an `ArrowStream`; it is read before the connection is asked anything else."""
+def streamed(connection: Any, sql: str) -> ArrowStream:
+    """A result, read before the connection is asked anything else."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return cursor.fetch_arrow()
+        stream: ArrowStream = cursor.fetch_arrow()
+        return stream

@@ -12,6 +12,8 @@ from asterism.adapters.postgres.session import Session
 _INTEGERS = ("smallint", "integer", "bigint")
 _SPARSE = 2
 """Numbers that a key may use for each row, on average, so that chunks are cut by arithmetic."""
+_FIRST = 30_000
+"""Rows of a table's first chunk at least, which is shorter than the others: the warehouse waits for it."""
 _AFTER, _UPTO = "asterism.after", "asterism.upto"
 
 
@@ -39,7 +41,8 @@ def next_chunk(
         if relation.estimate <= rows and not counts:
             counts = _small(session, relations, rows)
         count = counts.get(relation.name, rows + 1)
-        end, found = (None, count) if count <= room else _cut(session, relation, where, after, room)
+        most = room if begun.rows else min(room, max(room // 4, _FIRST))
+        end, found = (None, count) if count <= room else _cut(session, relation, where, after, most)
         if end is None:
             tables.setdefault(relation.name, Shape.of(relation))
             readings.append(Reading(relation, where))
@@ -50,7 +53,7 @@ def next_chunk(
             tables.setdefault(relation.name, Shape.of(relation))
             upto = _beyond(session, relation, "<=", _UPTO, end)
             readings.append(Reading(relation, f"{where} and {upto}" if where else upto))
-            load = Load(relation.name, end, begun.rows + room)
+            load = Load(relation.name, end, begun.rows + most)
         break
     else:
         load = replace(load, done=True)
