@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
+from asterism.cli.plain import plainly
 from asterism.cli.verbs import (
     alerts,
     backfill,
@@ -136,7 +137,7 @@ def main() -> None:
     sweep_seldom()
     arguments = sys.argv[1:]
     try:
-        app(arguments)
+        plainly(typer.main.get_command(app))(arguments)
     except AsterismError as error:
         _tell(error, as_json="--json" in arguments, debug="--debug" in arguments)
         sys.exit(error.exit_code)
