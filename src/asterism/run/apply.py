@@ -66,14 +66,8 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
     Raises ModelError where two rows would have one key; then nothing has been changed.
     """
     before, minus, plus = _difference(session, target, within, after)
-    nulls = ", ".join(f"(SELECT count(*) FROM {{0}} WHERE {quote(name)} IS NULL)" for name in target.key)
-    counted = f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"
-    if target.key:
-        counted += f", {nulls.format(quote(minus))}, {nulls.format(quote(plus))}"
-    (counts,) = session.rows(counted)
-    removed, added = counts[:2]
-    width = len(target.key)
-    nullable = tuple(bool(counts[2 + place] or counts[2 + width + place]) for place in range(width))
+    (removed, *lacking), (added, *missing) = _counts(session, target.key, minus, plus)
+    nullable = tuple(bool(old or new) for old, new in zip(lacking, missing, strict=True))
     if target.kept_for and removed:
         minus = _without_referred(session, target, minus, plus, nullable)
         removed = session.rows(f"SELECT count(*) FROM {quote(minus)}")[0][0]
@@ -92,6 +86,13 @@ def apply(session: Session, target: Target, within: Within | None, after: str, m
         names = listed(target.columns)
         session.later(f"INSERT INTO {quote(target.name)} ({names}) SELECT {names} FROM {quote(plus)}")
     return Applied(Delta(minus, plus), removed, added)
+
+
+def _counts(session: Session, key: Sequence[str], *tables: str) -> list[list[int]]:
+    """Of each table the rows, and those that lack a column of the key: one question, which looks at each table once."""
+    nulls = "".join(f", count(*) - count({quote(name)})" for name in key)
+    each = [f"SELECT {place}, count(*){nulls} FROM {quote(name)}" for place, name in enumerate(tables)]
+    return [list(row[1:]) for row in sorted(session.rows(" UNION ALL ".join(each)))]
 
 
 def same_key(key: Sequence[str], left: str, right: str, nullable: Sequence[bool]) -> str:
