@@ -37,14 +37,14 @@ def mirror() -> Path:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """The environment in which Terraform takes providers from the mirror, and sweeps its memory less often.
+    """The environment in which Terraform takes providers from the mirror, and sweeps memory only where it runs short.
 
     The provider of AWS describes itself in some hundred megabytes, each time it starts: with Go's own setting, looking
     for garbage in them is a third of what a plan costs.
     """
     file = folder / "terraform.rc"
     file.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n  }}\n}}\n')
-    return {"TF_CLI_CONFIG_FILE": str(file), "GOGC": "400"}
+    return {"TF_CLI_CONFIG_FILE": str(file), "GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 def point_at(folder: Path, url: str, buckets: Sequence[str] = (), *, ends_by_age: bool = True) -> None:
