@@ -131,12 +131,14 @@ class House:
         self.until(lambda: len(self.told("reloaded")) > before)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        """Wait for something to be true, and answer it."""
+        """Wait for something to be true, and answer it. Between its commands others have the processor as long."""
         end = time.monotonic() + PATIENCE
-        while not (found := condition()):
+        while True:
+            began = time.monotonic()
+            if found := condition():
+                return found
             assert time.monotonic() < end, self.heard[-5:]
-            time.sleep(0.05)
-        return found
+            time.sleep(max(0.05, time.monotonic() - began))
 
     def holding(self, name: str) -> list[str]:
         """The files of the stage in whose bytes a name stands, packed ones unpacked."""
