@@ -11,11 +11,12 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, LiteralString, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import ministack
 import psycopg
 import pytest
-from emulators_gcp import bigquery, bigtable, gcs, make_dataset, pubsub  # noqa: F401 - fixtures
+from emulators_gcp import bigquery, bigtable, gcs, lone_dataset, make_dataset, pubsub  # noqa: F401 - fixtures
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 

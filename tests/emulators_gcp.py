@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -115,13 +116,12 @@ def gcs() -> Iterator[Buckets]:
                 os.environ[name] = value
 
 
-@pytest.fixture(scope="session")
-def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def served_bigquery(folder: Path) -> Iterator[str]:
     """The address of a BigQuery: https://pypi.org/project/local-bigquery/."""
     program = Path(__file__).parents[1] / ".emulators" / "bigquery" / "bin" / "local-bigquery"
     if not program.exists():
         pytest.skip("no local-bigquery: make .emulators/bigquery/.made, which needs Python 3.13")
-    folder = tmp_path_factory.mktemp("bigquery")
     port, grpc = free_port(), free_port()
     command = [str(program), "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(grpc), "--data-dir", "data"]
     storage = named("BIGQUERY_STORAGE_EMULATOR_HOST", grpc)
@@ -130,14 +130,29 @@ def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a BigQuery that tests share."""
+    with served_bigquery(tmp_path_factory.mktemp("bigquery")) as address:
+        yield address
+
+
+def dataset(address: str, project: str = "project", name: str = "") -> str:
+    """Make a dataset, and tell it by its URI; a fresh one where none is named."""
+    name = name or f"d{uuid4().hex}"
+    reference = {"projectId": project, "datasetId": name}
+    url = f"http://{address}/bigquery/v2/projects/{project}/datasets"
+    httpx.post(url, json={"datasetReference": reference}, trust_env=False, timeout=PATIENCE).raise_for_status()
+    return f"bigquery://{project}/{name}"
+
+
+@pytest.fixture(scope="session")
 def make_dataset(bigquery: str) -> Callable[..., str]:
-    """Makes datasets, each told by its URI; a fresh one where none is named."""
+    """Makes datasets, each told by its URI."""
+    return partial(dataset, bigquery)
 
-    def make(project: str = "project", name: str = "") -> str:
-        name = name or f"d{uuid4().hex}"
-        reference = {"projectId": project, "datasetId": name}
-        url = f"http://{bigquery}/bigquery/v2/projects/{project}/datasets"
-        httpx.post(url, json={"datasetReference": reference}, trust_env=False, timeout=PATIENCE).raise_for_status()
-        return f"bigquery://{project}/{name}"
 
-    return make
+@pytest.fixture
+def lone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dataset in a BigQuery of its own: the more this emulator has been told to keep, the longer it takes to add."""
+    with served_bigquery(tmp_path_factory.mktemp("bigquery")) as address:
+        yield dataset(address)

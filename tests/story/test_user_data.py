@@ -6,7 +6,7 @@ import json
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -320,11 +320,11 @@ def test_what_has_reached_its_age_is_forgotten_by_itself(tmp_path_factory: pytes
 
 @pytest.mark.slow
 def test_at_google_the_same_persons_are_found_in_bigquery(
-    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, make_dataset: Callable[[], str]
+    tmp_path: Path, pubsub: str, bigtable: str, gcs: Buckets, lone_dataset: str
 ) -> None:
     """Pub/Sub, Cloud Storage and BigQuery know what the embedded stage does of the same requests; both are killed."""
     here, there = House.of("user_data", tmp_path / "here"), House.of("user_data", tmp_path / "there")
-    move_to_gcp(there, gcs, make_dataset())
+    move_to_gcp(there, gcs, lone_dataset)
     there.patience = 300
     known = [known_of(house) for house in (here, there)]
     assert known[0] == known[1]
