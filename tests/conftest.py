@@ -29,6 +29,8 @@ SETTINGS = {
     "max_wal_senders": "4",
 }
 _numbers = count(1)
+_KEPT: set[str] = set()
+"""Databases that others are copied from, by their URLs."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -68,6 +70,21 @@ class Database:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connect(autocommit=True) as connection:
             return connection.execute(cast("LiteralString", sql)).fetchall()
+
+    def as_before(self, name: str, fill: Callable[[], None]) -> None:
+        """Hold what `fill` puts into an empty database: that is done once a server, and copied from then on."""
+        mine, kept, first = urlsplit(self.url).path[1:], f"kept_{name}", self._beside(f"kept_{name}") not in _KEPT
+        admin = Database(self._beside("postgres"))
+        if first:
+            fill()
+            _KEPT.add(self._beside(kept))
+        else:
+            admin.execute(f"drop database {mine} with (force)")
+        made, template = (kept, mine) if first else (mine, kept)
+        admin.execute(f"create database {made} template {template} strategy file_copy")
+
+    def _beside(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
 
 @contextmanager

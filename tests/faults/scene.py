@@ -92,10 +92,14 @@ def copied(root: Path, source: Database, *, chunk_rows: int | None = None, **mor
 
 def settle(scene: Scene, *, keep: int | None = None) -> None:
     """Make the source's tables, with `keep` orders, or with all of them."""
-    project = scene.load()
-    (simulator,) = project.simulators
-    with Wiring(project.stage) as wiring:
-        prepare(simulator, wiring.player(simulator), seed=7)
+
+    def fill() -> None:
+        project = scene.load()
+        (simulator,) = project.simulators
+        with Wiring(project.stage) as wiring:
+            prepare(simulator, wiring.player(simulator), seed=7)
+
+    scene.source.as_before("totesys", fill)
     if keep is not None:
         scene.source.execute(*_SHRINK.format(keep=keep).split(";"))
 
@@ -161,11 +165,18 @@ def behind(warehouse: Warehouse, source: Database, *, deletions: bool = True) ->
     )
     if len(ledger) != at_source:
         found.append(f"{len(ledger)} of {at_source} tables")
+    kinds = {
+        (table, column): kind
+        for table, column, kind in source.rows(
+            "select table_name::text, column_name::text, data_type::text from information_schema.columns "
+            "where table_schema = 'public'"
+        )
+    }
     for table, key in ledger.items():
         columns = [column.name for column in warehouse.engine.columns(table)]
         names = ", ".join(f'"{name}"' for name in columns)
         short = table.partition(".")[2]
-        there = Counter(source.rows(f'select {_plainly(source, short, columns)} from public."{short}"'))
+        there = Counter(source.rows(f'select {_plainly(kinds, short, columns)} from public."{short}"'))
         here = Counter(warehouse.session.rows(f'select {names} from totesys."{short}"'))
         places = [columns.index(name) for name in key]
         keys = {tuple(row[place] for place in places) for row in there}
@@ -176,15 +187,9 @@ def behind(warehouse: Warehouse, source: Database, *, deletions: bool = True) ->
     return found
 
 
-def _plainly(source: Database, table: str, columns: list[str]) -> str:
+def _plainly(kinds: dict[tuple[str, str], str], table: str, columns: list[str]) -> str:
     """The columns as the warehouse has them: an enum is text."""
-    kinds = dict(
-        source.rows(
-            "select column_name::text, data_type::text from information_schema.columns "
-            f"where table_schema = 'public' and table_name = '{table}'"
-        )
-    )
-    return ", ".join(f'"{name}"::text' if kinds[name] == "USER-DEFINED" else f'"{name}"' for name in columns)
+    return ", ".join(f'"{name}"::text' if kinds[table, name] == "USER-DEFINED" else f'"{name}"' for name in columns)
 
 
 def contents(warehouse: Warehouse) -> dict[str, Counter[tuple[Any, ...]]]:
