@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, shown
-from asterism.cli.plain import plainly
 from asterism.cli.verbs import (
     alerts,
     backfill,
@@ -137,7 +136,7 @@ def main() -> None:
     sweep_seldom()
     arguments = sys.argv[1:]
     try:
-        plainly(typer.main.get_command(app))(arguments)
+        app(arguments)
     except AsterismError as error:
         _tell(error, as_json="--json" in arguments, debug="--debug" in arguments)
         sys.exit(error.exit_code)
