@@ -30,7 +30,7 @@ _SECRET_ENDINGS = (".env", ".key", ".p12", ".pem", ".pfx", ".tfstate", ".tfvars"
 _BEGINNING = frozenset(
     {
         "anyio", "asterism", "botocore", "dateutil", "duckdb", "filelock", "jmespath", "litestar", "msgspec",
-        "multidict", "obstore", "prometheus_client", "pydantic", "sqlglot", "typer", "urllib3", "zstandard",
+        "multidict", "obstore", "prometheus_client", "sqlglot", "typer", "urllib3", "zstandard",
     }
 )  # fmt: skip
 """The packages that a function imports when it begins. Bytecode of all would be as large as their sources."""
