@@ -318,4 +318,56 @@ CASES = (
         ],
         [START, put(a=[(0, 5, "p")]), gone(a=[(1,)])],
     ),
+    Case(
+        "distinct strings put together in their own order",
+        [
+            model(
+                "m",
+                "select g, string_agg(distinct cast(x as varchar), ',' order by cast(x as varchar) desc) as every, "
+                "array_agg(distinct x) as list from r.a where x is not null group by g",
+                "g",
+            )
+        ],
+        [START, put(a=[(0, 5, "p"), (5, 2, "p")]), gone(a=[(1,), (2,)])],
+    ),
+    Case(
+        "windows with names, one made from another",
+        [
+            model(
+                "m",
+                "select k, g, row_number() over w as n, "
+                "sum(x) over (w rows between 1 preceding and current row) as two, "
+                "count(*) over p as every from r.a window p as (partition by g), w as (p order by x)",
+                "k",
+            )
+        ],
+        [START, put(a=[(0, 2, "p")]), put(a=[(1, 1, "q")]), gone(a=[(2,)])],
+        how="incremental, by g",
+    ),
+    Case(
+        "names that differ from table to table in upper and lower case only",
+        [
+            model(
+                "m",
+                "select t.id, name, T.X as x from s.small t left join s.camel c on c.id = t.id order by t.id limit 100",
+                "id",
+            ),
+            model(
+                "n",
+                "with c as (select id, NAME from s.camel), both as (select id, x from s.small union all "
+                'select Id, length(name) from c) select id, sum(x) as "Sum" from both group by id having sum(x) > 0',
+                "id",
+            ),
+            model("o", "select * from s.camel where exists (select 1 from s.small where small.id = camel.id)", "Id"),
+            model("p", 'select id, "sum" as total, name from n left join o using (id)', "id"),
+        ],
+        [
+            {"s.camel": ([(1, "a"), (2, "bb")], []), "s.small": ([(1, 5), (3, 1)], [])},
+            {"s.camel": ([(3, "ccc"), (2, "b")], [(1,)]), "s.small": ([(2, 7)], [])},
+        ],
+        tables=(
+            table("s.camel", "Id", Id="INTEGER", Name="VARCHAR"),
+            table("s.small", "id", id="INTEGER", x="INTEGER"),
+        ),
+    ),
 )

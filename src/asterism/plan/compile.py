@@ -63,18 +63,18 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
             parsed[model.name] = parse(model.sql)
         except Refused as refused:
             problems.append(refused.problem(_where(model, root), model.line))
-    order, cycle = _order(parsed, named)
-    if cycle:
-        problems.append(
-            Problem(
-                _where(named[cycle[0]], root),
-                f"the models form a cycle: {' → '.join(cycle)}",
-                "Take one of them out of the circle.",
-            )
+    order, cycles = _order(parsed, named)
+    problems += [
+        Problem(
+            _where(named[cycle[0]], root),
+            f"the models form a cycle: {' → '.join(cycle)}",
+            "Take one of them out of the circle.",
         )
+        for cycle in cycles
+    ]
     known = dict(tables)
     plans: list[Plan] = []
-    broken = {name for name in named if name not in parsed} | set(cycle)
+    broken = {name for name in named if name not in parsed} | {name for cycle in cycles for name in cycle}
     for name in order:
         model = named[name]
         if any(source in broken for source, _ in sources(parsed[name])):
@@ -83,7 +83,7 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
         try:
             made = _compile(model, parsed[name], known)
         except Refused as refused:
-            problems.append(refused.problem(_where(model, root), model.line))
+            problems += refused.problems(_where(model, root), model.line)
             broken.add(name)
             continue
         if wrong := checks.refusals(model, made[-1].table.column_names):
@@ -106,22 +106,24 @@ def stored_table(plan: Plan) -> Table:
     return Table(plan.table.name, columns, (record,))
 
 
-def _order(parsed: Mapping[str, exp.Query], models: Mapping[str, Model]) -> tuple[list[str], list[str]]:
-    """Inputs first, or what is not in the cycle that is answered too; what a check refers to first, where it can be."""
-    graph = {
-        name: {each for each, _ in sources(query) if each in parsed and each != name} for name, query in parsed.items()
-    }
-    own = [name for name, query in parsed.items() if any(each == name for each, _ in sources(query))]
-    if own:
-        return [name for name in graph if name not in own], [own[0], own[0]]
-    with suppress(CycleError):
-        return list(TopologicalSorter(_referred_first(graph, models)).static_order()), []
-    try:
-        return list(TopologicalSorter(graph).static_order()), []
-    except CycleError as error:
-        cycle = list(error.args[1])
-        rest = {name: inputs - set(cycle) for name, inputs in graph.items() if name not in cycle}
-        return list(TopologicalSorter(rest).static_order()), cycle
+def _order(parsed: Mapping[str, exp.Query], models: Mapping[str, Model]) -> tuple[list[str], list[list[str]]]:
+    """Inputs first, without what is in a cycle; and the cycles. What a check refers to comes first, where it can."""
+    reads = {name: {each for each, _ in sources(query) if each in parsed} for name, query in parsed.items()}
+    cycles = [[name, name] for name, inputs in reads.items() if name in inputs]
+    graph = _without(reads, {name for name, _ in cycles})
+    if not cycles:
+        with suppress(CycleError):
+            return list(TopologicalSorter(_referred_first(graph, models)).static_order()), []
+    while True:
+        try:
+            return list(TopologicalSorter(graph).static_order()), cycles
+        except CycleError as error:
+            cycles.append(list(error.args[1]))
+            graph = _without(graph, set(cycles[-1]))
+
+
+def _without(graph: Mapping[str, set[str]], names: set[str]) -> dict[str, set[str]]:
+    return {name: inputs - names for name, inputs in graph.items() if name not in names}
 
 
 def _referred_first(graph: Mapping[str, set[str]], models: Mapping[str, Model]) -> dict[str, set[str]]:

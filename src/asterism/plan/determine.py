@@ -62,13 +62,18 @@ def _break_ties(select: exp.Select, tables: Mapping[str, Table]) -> None:
         node for node in select.find_all(*_ORDERED_AGGREGATES) if node.find_ancestor(exp.Select) is select
     ]:
         if not in_window(aggregate, select):
-            key = _order_key(select, tables, aggregate, grouped=False)
             order = aggregate.this if isinstance(aggregate.this, exp.Order) else None
-            if isinstance(aggregate.this, exp.Distinct):
-                raise Refused(
-                    f"{aggregate.key}(distinct …) has no order",
-                    "Make the values distinct in a model of their own first.",
-                )
+            values = order.this if order is not None else aggregate.this
+            if isinstance(values, exp.Distinct):
+                # Rows that are alike are one here: the values are all that can order them.
+                key = [each.copy() for each in values.expressions]
+                if order is not None and any(ordered.this not in key for ordered in order.expressions):
+                    raise Refused(
+                        f"{aggregate.key}(distinct …) is ordered by something else than its values",
+                        "Order by the value itself.",
+                    )
+            else:
+                key = _order_key(select, tables, aggregate, grouped=False)
             if order is None:
                 order = exp.Order(this=aggregate.this.copy(), expressions=[])
                 aggregate.set("this", order)

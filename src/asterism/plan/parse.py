@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import sqlglot
 from sqlglot import exp
@@ -24,10 +25,20 @@ class Refused(Exception):
         self.fact = fact
         self.remedy = remedy
         self.line = line
+        self.others: tuple[Refused, ...] = ()
+
+    def with_others(self, others: Iterable[Refused]) -> Refused:
+        """The same, which tells of what else is wrong with the SQL."""
+        self.others = tuple(others)
+        return self
 
     def problem(self, path: str, first_line: int) -> Problem:
         """The same, as a problem of the file in which the SQL begins at `first_line`."""
         return Problem(f"{path}:{first_line + self.line - 1}", self.fact, self.remedy)
+
+    def problems(self, path: str, first_line: int) -> list[Problem]:
+        """The same with all else that is wrong with the SQL."""
+        return [each.problem(path, first_line) for each in (self, *self.others)]
 
 
 def parse(sql: str) -> exp.Query:

@@ -115,7 +115,7 @@ def _query(query: Query, compiled: Compiled, unknown: frozenset[str], blind: fro
     try:
         problems += missing_columns(query, qualify(_without_parameters(tree), compiled.tables).named_selects)
     except Refused as refused:
-        problems.append(refused.problem(str(query.path), query.line))
+        problems += refused.problems(str(query.path), query.line)
     return problems
 
 

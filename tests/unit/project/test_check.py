@@ -64,6 +64,40 @@ def test_every_kind_of_problem_is_reported_at_once(tmp_path):
         assert expected in text, (expected, text)
 
 
+def test_all_that_is_wrong_with_the_names_of_one_select_is_told(tmp_path):
+    found = project(
+        tmp_path,
+        models__columns=HEADER + "select id, amuont,\n  o.idd from shop.orders o\nwhere amuont > nothing",
+        models__tables=HEADER + "select id from shop.ordres\njoin nowhere using (id)",
+        models__either=HEADER + "select id from shop.orders a join shop.orders b on a.id = b.id",
+        models__spelled=HEADER + "select t.ID as id, AMOUNT from shop.orders t join shop.camel c on t.id = c.ID",
+    )
+    camel = Table("shop.camel", (Column("Id", "INTEGER"), Column("Amount_", "INTEGER")), ("Id",))
+    assert [tuple(fact.split("\n  ")) for fact in facts(check(found, [camel, ORDERS]))] == [
+        ("models/columns.sql:4: there is no column amuont", "Did you mean 'amount'?"),
+        ("models/columns.sql:5: there is no column o.idd", "Did you mean 'id'?"),
+        (
+            "models/columns.sql:6: there is no column nothing",
+            "Correct the name, or add the column to the table it should come from.",
+        ),
+        (
+            "models/either.sql:4: the column 'id' could be that of shop.orders or shop.orders",
+            "Write its table before it: `a.id` or `b.id`.",
+        ),
+        ("models/tables.sql:4: there is no table 'shop.ordres'", "Did you mean 'shop.orders'?"),
+        ("models/tables.sql:5: there is no table 'nowhere'", "Pull it from a source, or write its model."),
+    ]
+
+
+def test_every_cycle_is_told(tmp_path):
+    reads = {"a": "b", "b": "c", "c": "a", "d": "e", "e": "d", "own": "own", "behind": "a"}
+    found = project(tmp_path, **{f"models__{name}": HEADER + f"select id from {read}" for name, read in reads.items()})
+    text = "\n".join(facts(check(found, [ORDERS])))
+    assert text.count("the models form a cycle: ") == 3
+    assert "no table" not in text
+    assert "own → own" in text
+
+
 def test_what_reads_a_source_that_cannot_be_asked_is_only_parsed(tmp_path):
     found = project(
         tmp_path,
