@@ -23,6 +23,7 @@ class Checked:
 
     maintenance: dict[str, str]
     problems: tuple[Problem, ...]
+    compiled: Compiled
 
 
 def check(project: Project, tables: Iterable[Table], unknown: frozenset[str] = frozenset()) -> Checked:
@@ -42,7 +43,7 @@ def check(project: Project, tables: Iterable[Table], unknown: frozenset[str] = f
     for query in project.queries.values():
         problems += _query(query, compiled, unknown, lost | blind)
     maintenance = {plan.table.name: plan.maintenance for plan in compiled.plans if plan.model is not None}
-    return Checked(maintenance, tuple(problems))
+    return Checked(maintenance, tuple(problems), compiled)
 
 
 def _unreadable(project: Project) -> frozenset[str]:

@@ -204,6 +204,35 @@ def test_a_model_whose_key_is_violated_is_told_by_check(shop):
     assert "models/twice.sql: is held: " in asterism(shop, "check", code=2).stderr
 
 
+def test_check_tells_what_only_an_engine_knows_of_a_select(shop):
+    header = "-- What.\n-- kind: mart\n-- key: day\n"
+    for name, sql in {
+        "function": "select day, frobnicate(price) as f from dim_day",
+        "types": "select day,\n day + price as sum from dim_day",
+        "grouped": "select day, price, count(*) as n from dim_day group by day",
+        "behind": "select day from types",
+        "file": "select column0 as day from read_csv('/etc/passwd')",
+        "kept": "select day from dim_day",
+    }.items():
+        (shop / "models" / f"{name}.sql").write_text(header + sql)
+    (shop / "models" / "kept.sql").write_text(header + "-- history: versions\nselect day from dim_day")
+    question = "-- What.\n-- param: least decimal(10,2) = 'much'\nselect day from dim_day where price > $least"
+    (shop / "queries" / "default.sql").write_text(question)
+    (shop / "queries" / "sum.sql").write_text("-- What.\nselect sum(valid_from) from kept")
+    told = asterism(shop, "check", code=2).stderr
+    assert [line.split(": ", 2)[:2] for line in told.splitlines() if line.startswith(("models", "queries"))] == [
+        ["models/file.sql:4", "Permission Error"],
+        ["models/function.sql:4", "Catalog Error"],
+        ["models/grouped.sql:4", "Binder Error"],
+        ["models/types.sql:4", "Binder Error"],
+        ["queries/default.sql:3", "Conversion Error"],
+        ["queries/sum.sql:2", "Binder Error"],
+    ]
+    assert "TINYINT" not in told, "the candidates of the engine are not all listed"
+    asterism(shop, "refresh", code=1)
+    assert "is held" not in asterism(shop, "check", code=2).stderr, "what is wrong is told once"
+
+
 def checked(shop: Path, *lines: str) -> None:
     header = "".join(f"-- check: {line}\n" for line in lines)
     (shop / "models" / "checked.sql").write_text(f"-- X.\n-- kind: mart\n-- key: day\n{header}select * from dim_day\n")

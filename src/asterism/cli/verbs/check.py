@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,7 +17,10 @@ from asterism.declare.view import View
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
-from asterism.wire import vault
+from asterism.wire import Wiring, vault
+
+if TYPE_CHECKING:
+    from asterism.plan.compile import Compiled
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +41,8 @@ def check(
 
     Says of each sound model how it is maintained: incrementally, and by what, or in full, and why; and of each live
     view which order of its records it needs. Exit code 2 where anything is wrong. Columns are those of the warehouse's
-    raw tables; before the first pull, of the sources.
+    raw tables; before the first pull, of the sources. Where the warehouse is DuckDB, each SELECT is tried over empty
+    tables in memory.
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage, vault=vault)
@@ -70,7 +75,10 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
         raise ProjectError(arguments["root"], tuple(problems))
     tables, held, failures = _learn(desk, project)
     checked = check_files(project, tables.values(), frozenset(failures))
-    problems = [*problems, *checked.problems, *held]
+    refused = _refused(project, checked.compiled)
+    wrong = {problem.where.partition(":")[0] for problem in refused}
+    held = [problem for problem in held if problem.where not in wrong]
+    problems = [*problems, *checked.problems, *refused, *held]
     if problems:
         problems += [Problem(error.subject, error.fact, error.remedy) for error in failures.values()]
         raise ProjectError(project.root, ordered(problems))
@@ -93,6 +101,16 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
         "platform": project.name, "stage": project.stage.name, "models": models, "views": views,
         "queries": [*project.queries],
     }  # fmt: skip
+
+
+def _refused(project: Project, compiled: Compiled) -> list[Problem]:
+    """What DuckDB says of the SELECTs, where it is what will be asked."""
+    if not project.stage.warehouse.startswith("duckdb:"):
+        return []
+    from asterism.run.bind import bind
+
+    with Wiring(replace(project.stage, warehouse="duckdb:///:memory:")) as wiring:
+        return bind(wiring.engine(), compiled, project.queries.values(), project.root)
 
 
 def _needs(view: View) -> str:
