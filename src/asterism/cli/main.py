@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import sys
 import traceback
 from typing import Annotated
@@ -135,6 +136,7 @@ def main() -> None:
     """Run the command line of this process, and exit."""
     sweep_seldom()
     arguments = sys.argv[1:]
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it cannot read is refused in our words
     try:
         app(arguments)
     except AsterismError as error:

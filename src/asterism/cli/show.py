@@ -7,9 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import typer
+
+_LEAST = 8
+"""Characters that a column of text keeps in a narrow terminal."""
 
 
 def as_json(value: Any) -> None:
@@ -22,6 +25,11 @@ def remark(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 table`, `2 tables`, `2 queries`."""
+    return f"{count} {noun if count == 1 else noun.removesuffix('y') + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric: frozenset[int] = frozenset(), title: str = ""
 ) -> None:
@@ -30,13 +38,19 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    # Text, and not markup: what a value holds is shown as it is.
+    cells = [[Text("NULL", "dim") if value is None else Text(plain_text(value)) for value in row] for row in rows]
+    widths = [max(len(column), *(row[place].cell_len for row in cells), 0) for place, column in enumerate(columns)]
+    # A figure in two lines would be read as another: where there is room, texts alone are folded.
+    room = console.width - sum(widths[place] for place in numeric) - 3 * len(columns) - 1
+    whole = room >= _LEAST * (len(columns) - len(numeric))
     grid = Table(title=title or None, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
-        grid.add_column(Text(column), justify="right" if place in numeric else "left", overflow="fold")
-    for row in rows:
-        # Text, and not markup: what a value holds is shown as it is.
-        grid.add_row(*(Text("NULL", "dim") if value is None else Text(plain_text(value)) for value in row))
-    console = Console()
+        justify: Literal["left", "right"] = "right" if place in numeric else "left"
+        grid.add_column(Text(column), justify=justify, overflow="fold", no_wrap=whole and place in numeric)
+    for row in cells:
+        grid.add_row(*row)
     if not console.is_terminal:
         # A pipe has no width of its own, and rows are not to be folded for the sake of eighty columns.
         console = Console(width=max(Console(width=100_000).measure(grid).maximum, 1))

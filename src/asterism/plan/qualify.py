@@ -12,7 +12,7 @@ from sqlglot.optimizer import qualify as optimizer
 
 from asterism.declare.table import Table
 from asterism.plan.parse import DIALECT, Refused, line_of
-from asterism.plan.spell import respell, spell
+from asterism.plan.spell import respell, spell, written
 from asterism.plan.tree import has_aggregate
 
 _OWN = "_own_"
@@ -146,7 +146,7 @@ def _known_tables(query: exp.Query, tables: Mapping[str, Table]) -> None:
 
 def _unresolved(column: exp.Column, query: exp.Query, tables: Mapping[str, Table]) -> Refused:
     """A column that no table has, or more than one."""
-    name, line = column.name, int(column.this.meta.get("line") or 1)
+    name, line = written(column.this), int(column.this.meta.get("line") or 1)
     having = [(table, alias) for table, alias in _aliased(query) if table in tables and _has(tables[table], name)]
     if len(having) > 1 and not column.table:
         fact = f"the column {name!r} could be that of {' or '.join(table for table, _ in having)}"

@@ -19,10 +19,14 @@ def spell(query: exp.Query, tables: Iterable[Table]) -> dict[str, str]:
         for name in (*table.name.split("."), *table.column_names):
             spelling.setdefault(name.lower(), name)
     for identifier in query.find_all(exp.Identifier, bfs=False):
-        if isinstance(identifier.parent, exp.Alias):
-            identifier.meta[_WRITTEN] = identifier.name
+        identifier.meta[_WRITTEN] = identifier.name
         identifier.set("this", spelling.setdefault(identifier.name.lower(), identifier.name))
     return spelling
+
+
+def written(name: exp.Expr) -> str:
+    """An identifier as it stood before `spell`."""
+    return str(name.meta.get(_WRITTEN) or name.name)
 
 
 def respell(query: exp.Query, tables: Mapping[str, Table]) -> None:

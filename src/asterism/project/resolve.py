@@ -56,7 +56,8 @@ class Resolver:
             value = getattr(declaration, each.name)
             if isinstance(value, str):
                 text = self._text(value)
-                changed[each.name] = settings.absolute(text, self.root) if text and each.name == "url" else text
+                is_place = text and each.name == "url" and "${" not in text
+                changed[each.name] = settings.absolute(text, self.root) if is_place else text
             elif isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
                 changed[each.name] = tuple(part for text in value for part in self._parts(text))
         resolved = replace(declaration, **changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import shutil
 from importlib.metadata import version
@@ -114,6 +115,7 @@ def new_source(root: Path, name: str) -> list[Path]:
     if f'into="{_named(name)}"' in text:
         raise UsageError(name, f"is pulled in {PLATFORM_FILE} already", "Choose another name.")
     text = _importing(text, "from asterism.sources import Postgres")
+    _unused(text, name)
     _append(file, text, _SOURCE.format(name=name, variable=f"{name.upper()}_URL"))
     return [file]
 
@@ -126,6 +128,7 @@ def new_stream(root: Path, name: str) -> list[Path]:
         raise UsageError(name, f"is declared in {PLATFORM_FILE} already", "Choose another name.")
     text = _importing(_importing(text, "from asterism import Record"), "from datetime import datetime")
     record = "".join(part.capitalize() for part in name.removesuffix("s").split("_"))
+    _unused(text, name, record)
     _append(file, text, _STREAM.format(name=name, spoken=spoken, record=record))
     return [file]
 
@@ -167,6 +170,14 @@ def _named(name: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None:
         raise UsageError(name, "cannot be a name", "Use lower-case letters, digits and _, beginning with a letter.")
     return name
+
+
+def _unused(text: str, *names: str) -> None:
+    """Raise UsageError where a name is one of Python's, or has a meaning in the text of `platform.py`."""
+    for name in names:
+        bound = rf"^(?:{name} *=|class {name}\b|.*\bimport\b.*\b{name}\b)"
+        if keyword.iskeyword(name) or re.search(bound, text, re.MULTILINE):
+            raise UsageError(name, f"has a meaning of its own in {PLATFORM_FILE}", "Choose another name.")
 
 
 def _inside(root: Path) -> Path:

@@ -255,6 +255,6 @@ def _value(text: str, parameter: Parameter, subject: str) -> str:
         if kind in _BITS and not -(2 ** (_BITS[kind] - 1)) <= number < 2 ** (_BITS[kind] - 1):
             raise ValueError(text)  # noqa: TRY301 - as above
     except ValueError:
-        fact = f"{text[:100]!r} is not a {parameter.type.upper()}, as the parameter {parameter.name!r} must be"
+        fact = f"{text[:100]!r} is no {parameter.type.upper()}, as the parameter {parameter.name!r} must be"
         raise UnfitError(subject, fact, f"Give it with `--param {parameter.name}=…`.", parameter.name) from None
     return text

@@ -13,6 +13,7 @@ from datetime import datetime
 from asterism.errors import ModelError
 from asterism.plan.scope import Delta
 from asterism.run.session import Session, listed, quote
+from asterism.run.values import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _refuse_duplicates(
 
 def duplicate(target: Target, values: Sequence[object]) -> ModelError:
     """The error of a violated key, with one key that occurs twice."""
-    said = ", ".join(f"{name} = {value!r}" for name, value in zip(target.key, values, strict=False))
+    said = ", ".join(f"{name} = {spoken(value)}" for name, value in zip(target.key, values, strict=False))
     return ModelError(
         target.name, f"two rows have the key {said}", "Correct the joins, or name a finer key in `-- key:`."
     )

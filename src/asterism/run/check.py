@@ -16,6 +16,7 @@ from asterism.plan.plan import Plan
 from asterism.plan.scope import Delta
 from asterism.run.ledger import Ledger, Warned
 from asterism.run.session import Session, listed, quote
+from asterism.run.values import spoken
 
 _SHOWN = 5
 """Rows that are named by their keys."""
@@ -118,7 +119,7 @@ class Checker:
     def _keys(self, plan: Plan, query: str, count: int) -> str:
         key = plan.table.key
         found = self.session.rows(f"SELECT * FROM ({query}) AS f ORDER BY {listed(key)} LIMIT {_SHOWN}")
-        said = [", ".join(f"{name} = {_value(value)}" for name, value in zip(key, row, strict=True)) for row in found]
+        said = [", ".join(f"{name} = {spoken(value)}" for name, value in zip(key, row, strict=True)) for row in found]
         return "; ".join(said) + ("; …" if count > len(found) else "")
 
 
@@ -137,7 +138,3 @@ def _refers(check: Check) -> frozenset[str]:
 
 def _history(plan: Plan) -> bool:
     return plan.model is not None and plan.model.history is not None
-
-
-def _value(value: object) -> str:
-    return repr(value) if isinstance(value, str) else str(value)

@@ -26,6 +26,11 @@ def as_json(value: Any) -> Any:
     return _text(value)
 
 
+def spoken(value: Any) -> str:
+    """A value in a sentence, as SQL would have it."""
+    return "NULL" if value is None else repr(value) if isinstance(value, str) else str(value)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")

@@ -89,6 +89,14 @@ def test_names_that_the_warehouse_could_not_tell_apart_are_refused(database: Dat
     assert "tables Staff and staff differ in upper and lower case only" in str(caught.value)
 
 
+def test_names_with_a_dot_are_refused(database: Database) -> None:
+    database.execute('create table "a.b" (id int primary key)', 'create table c (id int primary key, "d.e" int)')
+    with pytest.raises(SourceError) as caught:
+        _described(database)
+    assert "a.b: the name a.b has a dot. Rename it, or exclude the table." in str(caught.value)
+    assert "c: the name d.e has a dot" in str(caught.value)
+
+
 def test_tables_that_may_not_be_read_are_named(database: Database) -> None:
     role = database.url.split("/")[3].split("?")[0] + "_reader"
     database.execute(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,15 @@ def test_values_of_a_query_lose_nothing(shop):
     assert "x:x:[red]x" in asterism(shop, "query", "select 'x:x:[red]x' as \"a:b:[c]\"").stdout
 
 
+def test_figures_stay_in_one_line_in_a_narrow_terminal(shop):
+    asterism(shop, "refresh")
+    question = "select 'a text that is folded first' as text, 12345678901.25 as figure, 98765432109 as another"
+    told = asterism(shop, "query", question, FORCE_COLOR="1", COLUMNS="50").stdout
+    assert "12345678901.25" in told
+    assert "98765432109" in told
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", told).splitlines()) == 50
+
+
 def test_columns_of_one_name_are_all_kept(shop):
     asterism(shop, "refresh")
     assert result(shop, "query", "select 1 as a, 2 as a") == {"columns": ["a", "a_2"], "rows": [{"a": 1, "a_2": 2}]}
@@ -201,7 +211,9 @@ def test_a_model_whose_key_is_violated_is_told_by_check(shop):
     asterism(shop, "refresh")
     (shop / "models" / "twice.sql").write_text("-- X.\n-- kind: mart\n-- key: a\nselect 1 as a from dim_day")
     assert result(shop, "refresh", code=1)["held"]
-    assert "models/twice.sql: is held: " in asterism(shop, "check", code=2).stderr
+    assert "models/twice.sql: is held: two rows have the key a = 1\n" in asterism(shop, "check", code=2).stderr
+    (shop / "models" / "twice.sql").write_text("-- X.\n-- kind: mart\n-- key: nothing\nselect nothing from dim_day")
+    assert "two rows have the key nothing = NULL" in str(result(shop, "refresh", code=1)["held"])
 
 
 def test_check_tells_what_only_an_engine_knows_of_a_select(shop):

@@ -78,6 +78,9 @@ def test_check_says_which_source_it_could_not_ask(shop):
 def test_an_unset_variable_is_told_with_file_and_line(shop):
     del shop.environment["SHOP_URL"]
     assert "platform.py:5: the variable SHOP_URL is not set" in shop.asterism("pull", code=2).stderr
+    told = shop.asterism("check", code=2).stderr
+    assert "platform.py:5: the variable SHOP_URL is not set" in told
+    assert "no adapter" not in told
 
 
 def test_a_table_without_a_key_is_refused_with_the_remedy(shop, database):

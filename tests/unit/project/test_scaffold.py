@@ -69,6 +69,19 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
         new_platform(tmp_path / name, "empty")
 
 
+@pytest.mark.parametrize("name", ["class", "platform", "stock"])
+def test_a_part_does_not_take_a_name_that_has_a_meaning(tmp_path, name):
+    root = tmp_path / "shop"
+    new_platform(root, "empty")
+    new_stream(root, "stock")
+    before = (root / "platform.py").read_text()
+    with pytest.raises(UsageError, match="has a meaning"):
+        new_source(root, name)
+    with pytest.raises(UsageError, match="has a meaning"):
+        new_stream(root, {"stock": "records"}.get(name, name))
+    assert (root / "platform.py").read_text() == before
+
+
 def test_nothing_is_ever_overwritten(tmp_path):
     new_platform(tmp_path / "shop", "empty")
     new_model(tmp_path / "shop", "dim_a")

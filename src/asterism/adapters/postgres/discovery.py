@@ -137,6 +137,9 @@ def _obstacles(table: str, columns: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{table}: a partition is a foreign table, which does not say what changed. Exclude it."
     if not first["key"]:
         yield f"{table}: no key. Add a primary key (or a unique index over columns that are NOT NULL), or exclude it."
+    for name in (table, *(row["column"] for row in columns if row["column"] is not None)):
+        if "." in name:
+            yield f"{table}: the name {name} has a dot. Rename it, or exclude the table."
     for names in _alike(row["column"] for row in columns if row["column"] is not None):
         yield f"{table}: columns {names} differ in upper and lower case only. Rename one, or exclude the table."
 

@@ -12,6 +12,7 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
+from asterism.declare.source import Pull
 from asterism.declare.table import Table
 from asterism.declare.view import View
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
@@ -55,14 +56,16 @@ def check(
         show.as_json(result)
         return
     laid = any(model["layout"] for model in result["models"])
-    show.table(
-        ["model", "kind", "maintained", *(["rows lie"] if laid else [])],
-        [[m["model"], m["kind"], m["maintained"], *([m["layout"]] if laid else [])] for m in result["models"]],
-    )
+    if result["models"]:
+        show.table(
+            ["model", "kind", "maintained", *(["rows lie"] if laid else [])],
+            [[m["model"], m["kind"], m["maintained"], *([m["layout"]] if laid else [])] for m in result["models"]],
+        )
     if result["views"]:
         rows = [[v["view"], v["stream"], v["key"] or "", v["needs"]] for v in result["views"]]
         show.table(["view", "stream", "key", "needs"], rows)
-    show.remark(f"{len(result['models'])} models, {len(result['queries'])} queries, no problems")
+    models, queries = show.counted(len(result["models"]), "model"), show.counted(len(result["queries"]), "query")
+    show.remark(f"{models}, {queries}, no problems")
 
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
@@ -74,7 +77,8 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     if project is None:
         raise ProjectError(arguments["root"], tuple(problems))
     tables, held, failures = _learn(desk, project)
-    checked = check_files(project, tables.values(), frozenset(failures))
+    unknown = frozenset(failures) | {pull.into for pull in project.pulls if _unset(pull)}
+    checked = check_files(project, tables.values(), unknown)
     refused = _refused(project, checked.compiled)
     wrong = {problem.where.partition(":")[0] for problem in refused}
     held = [problem for problem in held if problem.where not in wrong]
@@ -122,6 +126,11 @@ def _needs(view: View) -> str:
     return f"{order}; the rows of {view.after} first" if view.after else order
 
 
+def _unset(pull: Pull) -> bool:
+    """Whether a variable of its address has no value, which is told already."""
+    return "${" in str(getattr(pull.source, "url", ""))
+
+
 def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem], dict[str, AsterismError]]:
     """The sources' tables, the models that data holds up, and what could not be learned, by schema."""
     tables: dict[str, Table] = {}
@@ -139,7 +148,7 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
         declared = Streams.of(project.platform.streams, desk.wiring.lines()).shapes
         tables |= {name: shape.table for name, shape in declared.items() if not shape.stream.lake_only}
     for pull in project.pulls:
-        if any(name.startswith(f"{pull.into}.") for name in tables):
+        if _unset(pull) or any(name.startswith(f"{pull.into}.") for name in tables):
             continue
         try:
             found = desk.wiring.source(pull).describe()

@@ -98,6 +98,6 @@ def described(pulled: Any) -> dict[str, Any]:
 def _show(each: Mapping[str, Any]) -> None:
     show.remark(
         f"{each['source']}: {each['rows']} rows read, {each['deletions']} deleted, "
-        f"{len(each['refreshed'])} tables refreshed, {each['seconds']:.2f} s"
+        f"{show.counted(len(each['refreshed']), 'table')} refreshed, {each['seconds']:.2f} s"
     )
     changes(each)

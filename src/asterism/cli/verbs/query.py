@@ -66,7 +66,7 @@ def query(
         show.comma_separated(columns, rows)
     else:
         show.table(columns, [[*row.values()] for row in rows], numeric=frozenset(result["numeric"]))
-        show.remark(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+        show.remark(show.counted(len(rows), "row"))
 
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:

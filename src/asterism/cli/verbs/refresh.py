@@ -41,7 +41,7 @@ def refresh(
         show.as_json(result)
     else:
         changes(result)
-        show.remark(f"{len(result['refreshed'])} tables refreshed, {result['seconds']:.2f} s")
+        show.remark(f"{show.counted(len(result['refreshed']), 'table')} refreshed, {result['seconds']:.2f} s")
     if result["held"]:
         raise typer.Exit(1)
 

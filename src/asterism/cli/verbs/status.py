@@ -35,18 +35,27 @@ def status(
         show.as_json(result)
         return
     rows = [
-        [s["source"], s["polled_at"], s["reconciled_at"], s["batches"], "loading" if s["loading"] else ""]
+        [
+            s["source"],
+            _second(s["polled_at"]),
+            _second(s["reconciled_at"]),
+            s["batches"],
+            "loading" if s["loading"] else "loaded" if s["polled_at"] else "new",
+        ]
         for s in result["sources"]
     ]
-    show.table(["source", "polled at", "reconciled at", "batches", ""], rows, numeric=frozenset({3}))
-    rows = [[m["model"], m["state"], m["rows"], m["refreshed_at"], m["maintenance"]] for m in result["models"]]
+    show.table(["source", "polled at", "reconciled at", "batches", "state"], rows, numeric=frozenset({3}))
+    rows = [[m["model"], m["state"], m["rows"], _second(m["refreshed_at"]), m["maintenance"]] for m in result["models"]]
     show.table(["model", "state", "rows", "refreshed at", "maintained"], rows, numeric=frozenset({2}))
     for model in result["models"]:
         if model["error"]:
             show.remark(f"{model['state']}: {model['model']}: {model['error']}")
     for warned in result["warnings"]:
         show.remark(f"warned since {warned['since']}: {warned['model']}: {warned['error']}")
-    rows = [[p["publication"], p["published_at"], p["behind"], p["behind_since"]] for p in result["publications"]]
+    rows = [
+        [p["publication"], _second(p["published_at"]), p["behind"], _second(p["behind_since"])]
+        for p in result["publications"]
+    ]
     if rows:
         show.table(["publication", "published at", "refreshes behind", "since"], rows, numeric=frozenset({2}))
     for each in result["publications"]:
@@ -56,6 +65,11 @@ def status(
     for run in result["runs"]:
         if run["status"] != "ok":
             show.remark(f"{run['status']} at {run['started_at']}: {run['verb']} {run['step']}: {run['error']}")
+
+
+def _second(moment: str | None) -> str | None:
+    """A moment as a person reads it; JSON has it in full."""
+    return moment[:19].replace("T", " ") if moment else None
 
 
 def _show_streams(result: Mapping[str, Any]) -> None:

@@ -41,7 +41,8 @@ def verify(
         if wrong:
             rows = [[t["table"], t["missing"], t["unexpected"], t["history"]] for t in wrong]
             show.table(["table", "missing", "unexpected", "history"], rows, numeric=frozenset({1, 2, 3}))
-        typer.echo(f"{result['differences']} differences in {len(result['tables'])} tables")
+        differences = show.counted(result["differences"], "difference")
+        typer.echo(f"{differences} in {show.counted(len(result['tables']), 'table')}")
     if result["differences"]:
         raise typer.Exit(1)
 
