@@ -19,7 +19,7 @@ from asterism.http import queries, sql
 from asterism.project.load import Project
 
 _PUBLIC = {"needs": None}
-_HTML = "text/html; charset=utf-8"
+_HTML = "text/html"  # Litestar adds the charset
 _PAGE = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -84,11 +84,11 @@ def describe(project: Project) -> list[HTTPRouteHandler]:
 
     @get("/docs/docs.js", opt=_PUBLIC, include_in_schema=False)
     async def script() -> Response[bytes]:
-        return Response(_static("docs.js"), media_type="text/javascript; charset=utf-8")
+        return Response(_static("docs.js"), media_type="text/javascript")
 
     @get("/docs/docs.css", opt=_PUBLIC, include_in_schema=False)
     async def style() -> Response[bytes]:
-        return Response(_static("docs.css"), media_type="text/css; charset=utf-8")
+        return Response(_static("docs.css"), media_type="text/css")
 
     return [schema, page, script, style]
 

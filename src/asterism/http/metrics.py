@@ -11,7 +11,7 @@ from asterism.http.services import Services
 from asterism.ports.meter import Measure
 
 _SECONDS = 10.0
-_MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+_MEDIA = "text/plain; version=0.0.4"
 
 
 def metrics(services: Services) -> list[HTTPRouteHandler]:

@@ -26,7 +26,7 @@ from asterism.http.problem import HttpProblem
 from asterism.http.services import Services
 
 _OPEN = {"needs": None}
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 # In small letters, as those of every answer, in whose place they stand: two policies would both count.
 _FOR_GOOD = {"cache-control": "public, max-age=31536000, immutable"}
 _PAGE = {
@@ -35,7 +35,7 @@ _PAGE = {
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
 }
-_HTML = "text/html; charset=utf-8"
+_HTML = "text/html"  # Litestar adds the charset
 _PLOTLY = "plotly.js"
 _Asked = Request[Any, Any, Any]
 

@@ -176,12 +176,13 @@ def test_the_description_holds_the_schema_of_each_stream(served: Served) -> None
 
 def test_the_page_asks_nothing_of_other_hosts(served: Served) -> None:
     page = served.client.get("/docs")
-    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
     for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         found = served.client.get(f"/{path}")
+        assert found.headers["content-type"].count("charset") <= 1
         assert found.status_code == 200
         assert not re.search(r"https?://|//[a-z]+\.", found.text.partition('"paths"')[0])
     assert "javascript" in served.client.get("/docs/docs.js").headers["content-type"]
