@@ -65,6 +65,21 @@ def test_a_column_that_goes_is_noticed_and_the_rest_goes_on(polled) -> None:
     assert polled.tables["t"][(6,)] == (6,)
 
 
+def test_a_column_that_is_excluded_later_is_left_alone_until_it_is_wanted_again(polled) -> None:
+    def go_on(*exclude: str) -> None:
+        polled.source.close()
+        polled.source = PostgresSource(Postgres(polled.database.url, exclude=exclude), polled.database.url, "shop")
+        polled.database.execute("update t set v = v || '!' where id = 1")
+        polled.poll()
+
+    go_on("t.v")
+    assert polled.notices == ("t: column v is gone; the warehouse keeps what it had",)
+    assert polled.tables["t"][(1,)] == (1,)
+    go_on()
+    assert polled.notices == ("t: column v appeared (VARCHAR); it is read again",)
+    assert polled.rows()[0] == (1, "v1!!")
+
+
 def test_a_type_that_changes_without_touching_rows_is_noticed_and_the_table_read_again(polled) -> None:
     polled.database.execute("create table m (id int primary key, p numeric(10,2))", "insert into m values (1, 1.5)")
     polled.poll()

@@ -17,8 +17,9 @@ class Postgres:
     """A PostgreSQL database that is polled for changes. Nothing is written to it.
 
     `url` may hold `${VAR}`. Every table of `schema` is pulled but those in `exclude`, or only those in `include` where
-    that is given. `changed_at` names a column that writers are meant to keep current (`last_updated`): where a table is
-    large and that column is indexed, it narrows a poll; it is never trusted alone.
+    that is given. `exclude` takes columns too, as `table.column`: they are never read. `changed_at` names a column that
+    writers are meant to keep current (`last_updated`): where a table is large and that column is indexed, it narrows a
+    poll; it is never trusted alone.
 
     Delivery: at least once from the source, exactly once in the warehouse.
     """

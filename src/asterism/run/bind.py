@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import takewhile
 from pathlib import Path
 
 from sqlglot import exp
@@ -86,6 +85,5 @@ def _schema(session: Session, table: str) -> None:
 
 
 def _told(error: AsterismError) -> str:
-    """The engine's sentence, without the candidates that it lists below."""
-    lines = takewhile(lambda line: line.strip() and not line.startswith("\t"), error.fact.splitlines())
-    return " ".join(line.strip() for line in lines)
+    """The engine's sentence, in one line."""
+    return " ".join(line.strip() for line in error.fact.splitlines())

@@ -6,6 +6,7 @@ import pytest
 from conftest import Database
 
 from asterism.adapters.postgres.source import PostgresSource
+from asterism.conform.source import Replica
 from asterism.errors import SourceError
 from asterism.sources import Postgres
 
@@ -54,6 +55,23 @@ def test_a_unique_index_over_not_null_columns_serves_as_a_key(database: Database
         "shop.two": ("k",),
         "shop.included": ("a",),
     }
+
+
+def test_an_excluded_column_is_never_read_and_one_that_is_not_there_is_refused(database: Database) -> None:
+    database.execute(
+        "create table staff (id int primary key, name text, born date)",
+        "insert into staff values (1, 'Ann', 'infinity')",
+    )
+    assert _described(database, exclude=["staff.born"])["shop.staff"].column_names == ("id", "name")
+    source, replica = PostgresSource(Postgres(database.url, exclude=["staff.born"]), database.url, "shop"), Replica()
+    replica.load(source)
+    assert list(replica.tables["staff"].values()) == [(1, "Ann")]
+    source.close()
+    with pytest.raises(SourceError, match=r"does not have: staff\.brn, stuff\.name") as caught:
+        _described(database, exclude=["stuff.name", "staff.brn"])
+    assert "as `table.column`" in caught.value.remedy
+    with pytest.raises(SourceError, match=r"a column of a key: staff\.id"):
+        _described(database, exclude=["staff.id"])
 
 
 def test_nullability_and_comments_come_along(database: Database) -> None:

@@ -127,7 +127,7 @@ def test_a_value_that_would_be_spoilt_is_refused_with_table_and_column(database:
     with pytest.raises(SourceError) as caught:
         Replica().load(source)
     assert f"public.t.c is {value}" in str(caught.value)
-    assert "exclude the table" in str(caught.value)
+    assert "exclude the column" in str(caught.value)
     assert not caught.value.transient
     database.execute("update t set c = null")
     Replica().load(source)

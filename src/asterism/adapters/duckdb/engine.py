@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +232,9 @@ def _failed(name: str, error: duckdb.Error, sql: str) -> EngineError:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n\n")[0]
+    """The message without the candidates that are listed below it, nor the place in the SQL."""
+    lines = takewhile(lambda line: line.strip() and not line.startswith("\t"), str(error).strip().splitlines())
+    return "\n".join(lines)
 
 
 def _utc(value: Any) -> Any:

@@ -101,7 +101,7 @@ class Relation:
 
 def discover(session: Session, declaration: Postgres, name: str) -> tuple[Relation, ...]:
     """The tables that `declaration` asks for, by name. Raises `SourceError` with everything that is in their way."""
-    found = session.described(TABLES, (declaration.schema, declaration.changed_at))
+    found = _visible(declaration, name, session.described(TABLES, (declaration.schema, declaration.changed_at)))
     tables = [(table, list(columns)) for table, columns in groupby(found, key=lambda row: str(row["name"]))]
     wanted = _wanted(declaration, name, {table for table, _ in tables})
     obstacles = [why for table, columns in tables if table in wanted for why in _obstacles(table, columns)]
@@ -110,6 +110,19 @@ def discover(session: Session, declaration: Postgres, name: str) -> tuple[Relati
         fact = "a table cannot be pulled" if len(obstacles) == 1 else f"{len(obstacles)} tables cannot be pulled"
         raise SourceError(name, fact, "\n  ".join(obstacles))
     return tuple(_relation(declaration, table, columns) for table, columns in tables if table in wanted)
+
+
+def _visible(declaration: Postgres, name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was found but the columns that are excluded. One that isn't there is refused: it may be mistyped."""
+    hidden = {each for each in declaration.exclude if "." in each} - {row["name"] for row in found}
+    there = {f"{row['name']}.{row['column']}" for row in found}
+    if missing := ", ".join(sorted(hidden - there)):
+        fact = f"`exclude` names a column that schema {declaration.schema!r} does not have: {missing}"
+        raise SourceError(name, fact, "Correct the name, as `table.column`, or take it out.")
+    keys = {f"{row['name']}.{column}" for row in found for column in row["key"] or ()}
+    if kept := ", ".join(sorted(hidden & keys)):
+        raise SourceError(name, f"`exclude` names a column of a key: {kept}", "Exclude its table, or take it out.")
+    return [row for row in found if f"{row['name']}.{row['column']}" not in hidden]
 
 
 def _wanted(declaration: Postgres, name: str, there: Collection[str]) -> set[str]:
@@ -141,7 +154,7 @@ def _obstacles(table: str, columns: list[dict[str, Any]]) -> Iterator[str]:
         if "." in name:
             yield f"{table}: the name {name} has a dot. Rename it, or exclude the table."
     for names in _alike(row["column"] for row in columns if row["column"] is not None):
-        yield f"{table}: columns {names} differ in upper and lower case only. Rename one, or exclude the table."
+        yield f"{table}: columns {names} differ in upper and lower case only. Rename or exclude one."
 
 
 def _alike(names: Iterable[str]) -> list[str]:

@@ -74,7 +74,7 @@ def failure(name: str, url: str, error: BaseException) -> SourceError:
         return SourceError(
             name,
             f"a value {REFUSED_VALUE}{refused[1]}",
-            "Change the value at the source, or the column's type to one that says it, or exclude the table.",
+            "Change the value or the column's type at the source, or exclude the column: `exclude = ['table.column']`.",
         )
     fact = _fact(text)
     for words, remedy, transient in _BY_WORDS:
