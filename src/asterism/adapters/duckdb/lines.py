@@ -15,7 +15,7 @@ import duckdb
 import zstandard
 
 from asterism.adapters.duckdb.frugal import FrugalStream
-from asterism.adapters.duckdb.memory import in_memory
+from asterism.adapters.duckdb.memory import shared
 from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError, RecordError
@@ -34,7 +34,7 @@ class DuckDBLines:
     """Implements `Lines`. DuckDB reads JSON from files only: lines pass through a temporary one."""
 
     def __init__(self) -> None:
-        self._connection = in_memory()
+        self._connection = shared()
 
     def read(self, lines: bytes, columns: Sequence[Column], known: Sequence[str] = ()) -> ArrowStream:
         """See `Lines.read`."""

@@ -14,6 +14,7 @@ from adbc_driver_postgresql import dbapi
 from asterism.adapters.postgres.arrowschema import postgres_types
 from asterism.adapters.postgres.failures import driver_error, engine_failure
 from asterism.adapters.postgres.reader import Decoded, PostgresReader
+from asterism.adapters.postgres.values import converter
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
@@ -50,8 +51,7 @@ class PostgresEngine:
         self._reading = reading
         self._readers: list[PostgresReader] = []
         self._name = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", url)
-        self._decoder = duckdb.connect(":memory:")
-        self._decoder.execute("SET TimeZone = 'UTC'")
+        self._decoder = converter()
         self._url = url
         self._closed = False
         self._inside = False

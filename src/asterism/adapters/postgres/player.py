@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 from adbc_driver_postgresql import dbapi
 
+from asterism.adapters.postgres.values import converter
 from asterism.declare.simulator import Transaction
 from asterism.errors import SourceError
 
@@ -48,7 +49,7 @@ class PostgresPlayer:
         self._name = name
         self._idle: list[dbapi.Connection] = []
         self._pending: list[PostgresPending] = []
-        self._values = duckdb.connect()  # turns Python values into Arrow and back
+        self._values = converter()  # turns Python values into Arrow and back
         self._shapes: dict[int, str] = {}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ import msgspec
 from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.failures import driver_error, failure
+from asterism.adapters.postgres.values import converter
 from asterism.errors import SourceError
 
 _BEGIN = ("begin isolation level repeatable read read only", "set local lock_timeout = '30s'")
@@ -43,7 +44,7 @@ class Session:
         self._inside = False
         self._failed: SourceError | None = None  # told once more where a reader hid it in an error of its own
         self._streams: list[Stream] = []
-        self._values = duckdb.connect()  # turns small Arrow results into Python values, and parameters into Arrow
+        self._values = converter()  # turns small Arrow results into Python values, and parameters into Arrow
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
