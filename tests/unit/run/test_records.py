@@ -1,3 +1,4 @@
+import functools
 import json
 import math
 from datetime import UTC, date, datetime, timedelta
@@ -49,16 +50,27 @@ def shape(**how: Any) -> Shape:
     return Shape(Stream("events", Event, **how))
 
 
+@functools.cache
+def warehouse() -> DuckDBEngine:
+    """One for all: to open one takes longer than to load some rows."""
+    return DuckDBEngine()
+
+
+def teardown_module() -> None:
+    warehouse().close()
+    warehouse.cache_clear()
+
+
 def through(one: Shape, *bodies: bytes) -> list[dict[str, Any]]:
     """What records look like in a table, after log and landing zone."""
     lines = landed(Logged("0", n, f"r{n}", "", 1_790_000_000_000_000 + n, body) for n, body in enumerate(bodies))
     opened = one.open(lines)
     assert not opened.refused
     stream = DuckDBLines().read(one.rows(opened), one.table.columns, one.known)
-    engine = DuckDBEngine()
+    engine = warehouse()
+    engine.execute("DROP TABLE IF EXISTS found")
     engine.load("found", one.table.columns, stream)
     names, rows = engine.ask("SELECT * FROM found")
-    engine.close()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
