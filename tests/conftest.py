@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count, islice
 from pathlib import Path
-from shutil import rmtree
+from shutil import disk_usage, rmtree
 from tempfile import mkdtemp
 from typing import Any, LiteralString, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,9 @@ from emulators_gcp import bigquery, bigtable, gcs, lone_dataset, make_dataset, p
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all of the package anew
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and disk_usage(MEMORY).free > 8 * 2**30:
+    os.environ.setdefault("TMPDIR", str(MEMORY))  # nobody pulls a plug here, and each commit would wait for the disk
 SETTINGS = {
     "fsync": "off",  # the tests don't pull plugs
     "autovacuum": "off",  # it takes transaction ids when it likes, and some tests count them

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -28,8 +27,6 @@ from kernel.listlog import ListLog
 
 NOON = datetime(2024, 1, 1, 12)
 BAD = 13
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-"""Where files are in memory: nobody pulls a plug here, and each of 80,000 commits would wait for the disk."""
 
 
 class Reading(Record):
@@ -208,7 +205,7 @@ def test_a_view_is_the_fold_of_the_distinct_records(key: str | None, window: str
 
 @contextmanager
 def world(view: View) -> Iterator[World]:
-    with TemporaryDirectory(dir=MEMORY) as folder:
+    with TemporaryDirectory() as folder:
         made = World(view, Path(folder))
         try:
             yield made
