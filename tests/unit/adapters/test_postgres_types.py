@@ -269,7 +269,7 @@ def test_a_large_table_begins_with_a_shorter_chunk(database: Database) -> None:
         with source.pull(cursor) as answer:
             cursor = answer.cursor
         ends.append(cursor["load"]["rows"])
-    assert ends[:3] == [40_000, 200_000, 360_000]
+    assert ends[:2] == [80_000, 240_000]
     source.close()
 
 

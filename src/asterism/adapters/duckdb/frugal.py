@@ -19,6 +19,7 @@ _SETTINGS = (
     "SET memory_limit = '1GB'",  # most days take a tenth; batches of long lines take more
     "SET threads = 1",  # each holds buffers of its own
     "SET preserve_insertion_order = false",
+    "SET streaming_buffer_size = '1MB'",  # rows that nobody has asked for yet
 )
 
 

@@ -13,7 +13,8 @@ _INTEGERS = ("smallint", "integer", "bigint")
 _SPARSE = 2
 """Numbers that a key may use for each row, on average, so that chunks are cut by arithmetic."""
 _FIRST = 30_000
-"""Rows of a table's first chunk at least, which is shorter than the others: the warehouse waits for it."""
+"""Rows of a table's first chunk at least. The warehouse waits for it, so it is half a chunk: by default one group of
+DuckDB's. What ends within a group costs time and memory from there on."""
 _AFTER, _UPTO = "asterism.after", "asterism.upto"
 
 
@@ -41,7 +42,7 @@ def next_chunk(
         if relation.estimate <= rows and not counts:
             counts = _small(session, relations, rows)
         count = counts.get(relation.name, rows + 1)
-        most = room if begun.rows else min(room, max(room // 4, _FIRST))
+        most = room if begun.rows else min(room, max(room // 2, _FIRST))
         end, found = (None, count) if count <= room else _cut(session, relation, where, after, most)
         if end is None:
             tables.setdefault(relation.name, Shape.of(relation))
