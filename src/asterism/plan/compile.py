@@ -62,11 +62,11 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
         try:
             parsed[model.name] = parse(model.sql)
         except Refused as refused:
-            problems.append(refused.problem(_where(model, root), model.line))
+            problems.append(refused.problem(where(model, root), model.line))
     order, cycles = _order(parsed, named)
     problems += [
         Problem(
-            _where(named[cycle[0]], root),
+            where(named[cycle[0]], root),
             f"the models form a cycle: {' → '.join(cycle)}",
             "Take one of them out of the circle.",
         )
@@ -83,11 +83,11 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
         try:
             made = _compile(model, parsed[name], known)
         except Refused as refused:
-            problems += refused.problems(_where(model, root), model.line)
+            problems += refused.problems(where(model, root), model.line)
             broken.add(name)
             continue
         if wrong := checks.refusals(model, made[-1].table.column_names):
-            problems += [refused.problem(_where(model, root), model.line) for refused in wrong]
+            problems += [refused.problem(where(model, root), model.line) for refused in wrong]
             broken.add(name)
             continue
         plans += made
@@ -320,20 +320,19 @@ def _references(models: Mapping[str, Model], tables: Mapping[str, Table], root: 
             target = models.get(reference.table)
             if table is not None and reference.column not in table.column_names:
                 fact = f"references name the column {reference.column!r}, which the model does not have"
-                problems.append(Problem(_where(model, root), fact, f"It has {', '.join(table.column_names)}."))
+                problems.append(Problem(where(model, root), fact, f"It has {', '.join(table.column_names)}."))
             if target is None:
                 fact = f"references name {reference.table!r}, which is no model"
-                problems.append(Problem(_where(model, root), fact, f"The models are {', '.join(sorted(models))}."))
+                problems.append(Problem(where(model, root), fact, f"The models are {', '.join(sorted(models))}."))
             elif len(target.key) != 1 or target.history:
                 fact = f"{reference.table!r} cannot be referred to: its key is not one column, or it keeps history"
                 problems.append(
-                    Problem(_where(model, root), fact, "Refer to a dimension with a key of one column and no history.")
+                    Problem(where(model, root), fact, "Refer to a dimension with a key of one column and no history.")
                 )
-        problems += [
-            each.problem(_where(model, root), model.line) for each in checks.unreferable(model, models, tables)
-        ]
+        problems += [each.problem(where(model, root), model.line) for each in checks.unreferable(model, models, tables)]
     return problems
 
 
-def _where(model: Model, root: Path | None) -> str:
+def where(model: Model, root: Path | None) -> str:
+    """The file of a model, as problems name it."""
     return str(model.path.relative_to(root) if root and model.path.is_relative_to(root) else model.path)

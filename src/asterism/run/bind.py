@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from asterism.declare.model import Query
 from asterism.errors import AsterismError, EngineError, Problem
-from asterism.plan.compile import HISTORY_COLUMNS, Compiled
+from asterism.plan.compile import HISTORY_COLUMNS, Compiled, where
 from asterism.plan.parse import Refused, parse
 from asterism.plan.plan import Plan
 from asterism.plan.qualify import qualify, sources
@@ -41,8 +41,7 @@ def bind(engine: Engine, compiled: Compiled, queries: Iterable[Query], root: Pat
                 standing.add(plan.table.name)
             except EngineError as error:
                 owner = next(each.model for each in compiled.plans if each.model and each.model.name == plan.owner)
-                path = owner.path.relative_to(root) if owner.path.is_relative_to(root) else owner.path
-                problems.append(Problem(f"{path}:{owner.line}", _told(error), _REMEDY))
+                problems.append(Problem(f"{where(owner, root)}:{owner.line}", _told(error), _REMEDY))
     for query in queries:
         problems += _query(session, query, compiled, standing)
     return problems

@@ -17,7 +17,6 @@ from asterism.declare.table import Column
 USES = (
     "from asterism.adapters.duckdb.memory import shared as made",
     "from asterism.adapters.postgres.values import converter as made",
-    "from asterism.adapters.gcp.bigquery.loading import _shared as made",
 )
 
 

@@ -6,8 +6,6 @@ way all values are text, which both sides write and read without loss. A stream 
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,7 +59,7 @@ class Incoming:
         """The rows as a JSON list of lists, where they are few."""
         if self.rows > INLINE or self.file.stat().st_size > _ROOM:
             return None
-        with _shared().cursor() as reader:
+        with duckdb.connect() as reader:
             found = reader.execute("SELECT * FROM read_parquet($1)", [str(self.file)]).fetchall()
         text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
         return text if len(text) <= _ROOM else None
@@ -79,21 +77,10 @@ class Incoming:
         return f"SELECT {listing} FROM {f'`{source}`' if source else 'UNNEST(JSON_EXTRACT_ARRAY(@p1)) AS r'}"
 
 
-@functools.cache
-def _shared() -> duckdb.DuckDBPyConnection:
-    """One that all in this process share: to make one takes longer than most of its work."""
-    return duckdb.connect(":memory:")
-
-
-@atexit.register
-def _forget() -> None:
-    _shared.cache_clear()  # what is left when Python ends is told as leaked
-
-
 @contextmanager
 def received(table: str, columns: Sequence[Column], data: ArrowStream) -> Iterator[Incoming]:
     """Read a stream to its end. Raises EngineError for a value that is not of its column's type."""
-    with TemporaryDirectory(prefix="asterism-load-") as folder, _shared().cursor() as writer:
+    with TemporaryDirectory(prefix="asterism-load-") as folder, duckdb.connect() as writer:
         file = Path(folder) / "rows.parquet"
         writer.execute("SET TimeZone = 'UTC'")
         writer.register("_incoming", data)
