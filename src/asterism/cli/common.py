@@ -12,7 +12,9 @@ from typing import Annotated
 
 import typer
 
+from asterism.cli import complete
 from asterism.errors import UsageError
+from asterism.project.settings import folder
 
 _PANEL = "Common options"
 
@@ -25,14 +27,24 @@ ProjectOption = Annotated[
 StageOption = Annotated[
     str | None,
     typer.Option(
-        "--stage", metavar="NAME", help="A section of asterism.toml; else its default_stage.", rich_help_panel=_PANEL
+        "--stage",
+        metavar="NAME",
+        help="A section of asterism.toml; else its default_stage.",
+        rich_help_panel=_PANEL,
+        autocompletion=complete.stages,
     ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="JSON on stdout, errors as JSON on stderr.", rich_help_panel=_PANEL)
 ]
 YesOption = Annotated[
-    str | None, typer.Option("--yes", metavar="STAGE", help="The stage's name, instead of asking for it.")
+    str | None,
+    typer.Option(
+        "--yes",
+        metavar="STAGE",
+        help="The stage's name, instead of asking for it.",
+        autocompletion=complete.stages,
+    ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_PANEL)]
 
@@ -48,11 +60,7 @@ class Common:
 
     def root(self) -> Path:
         """The platform's folder: as given, else the nearest one, from here upwards, that holds an asterism.toml."""
-        given = self.project or os.environ.get("ASTERISM_PROJECT")
-        if given:
-            return Path(given)
-        here = Path.cwd()
-        return next((folder for folder in (here, *here.parents) if (folder / "asterism.toml").is_file()), here)
+        return folder(self.project, os.environ)
 
 
 def add(app: typer.Typer, verb: Callable[..., None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -104,8 +105,8 @@ for verb in (
     verb.register(app)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:  # a shell that completes the line wants no version
         from importlib.metadata import version
 
         typer.echo(f"asterism {version('asterism')}")
@@ -138,7 +139,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it cannot read is refused in our words
     try:
-        app(arguments)
+        app(arguments, prog_name="asterism")
     except AsterismError as error:
         _tell(error, as_json="--json" in arguments, debug="--debug" in arguments)
         sys.exit(error.exit_code)
@@ -146,6 +147,8 @@ def main() -> None:
         sys.stderr.close()  # the reader has seen enough; there is nobody to tell
         sys.exit(0)
     except Exception as error:
+        if "_ASTERISM_COMPLETE" in os.environ:
+            sys.exit(1)  # a shell asks what it may offer, in the middle of somebody's line
         if "--debug" in arguments:
             raise
         fault = AsterismError("asterism", f"met a fault of its own: {type(error).__name__}: {error}", _REPORT)

@@ -157,6 +157,15 @@ def read(
     return settings, reader.problems
 
 
+def folder(given: Path | None, environment: Mapping[str, str]) -> Path:
+    """The platform's folder: as given, else the nearest one, from here upwards, that holds an asterism.toml."""
+    said = given or environment.get("ASTERISM_PROJECT")
+    if said:
+        return Path(said)
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / FILE).is_file()), here)
+
+
 def absolute(uri: str, root: Path) -> str:
     """A URI whose path, if it has a local one, is absolute: three slashes are relative to `root`, four are absolute.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.pull import described
@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 def backfill(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="The source, by the schema it lands in.")],
+    source: Annotated[
+        str, typer.Argument(help="The source, by the schema it lands in.", autocompletion=complete.sources)
+    ],
     start: Annotated[str, typer.Option("--start", help="The first day, as 2026-01-31 (UTC).")],
     end: Annotated[str | None, typer.Option("--end", help="The last day; --start without it.")] = None,
     project: ProjectOption = None,

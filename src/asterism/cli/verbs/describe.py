@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 
@@ -19,7 +19,12 @@ def register(app: typer.Typer) -> None:
 
 def describe(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model, a query, a stream, or a source's table.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A model, a query, a stream, or a source's table.", autocompletion=complete.described
+        ),
+    ],
     project: ProjectOption = None,
     stage: StageOption = None,
     as_json: JsonOption = False,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.view import rebuild_views
@@ -22,7 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def erase(
     context: typer.Context,
-    stream: Annotated[str, typer.Option("--stream", metavar="NAME", help="The stream whose records are searched.")],
+    stream: Annotated[
+        str,
+        typer.Option(
+            "--stream", metavar="NAME", help="The stream whose records are searched.", autocompletion=complete.streams
+        ),
+    ],
     where: Annotated[str, typer.Option("--where", metavar="CONDITION", help="What would stand after WHERE in SQL.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     project: ProjectOption = None,

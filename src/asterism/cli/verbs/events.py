@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 def events(
     context: typer.Context,
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="A stream that is stored.")],
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="A stream that is stored.", autocompletion=complete.streams)
+    ],
     key: Annotated[str, typer.Option("--key", metavar="KEY", help="Whose events: a value of the stream's key.")],
     since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Not those before it.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only those before it.")] = None,

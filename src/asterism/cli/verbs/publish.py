@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.publish import Publication
@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def publish(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="A publication; all without.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A publication; all without.", autocompletion=complete.publications)
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare every table with what stands there.")] = False,
     project: ProjectOption = None,
     stage: StageOption = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.cli.verbs.refresh import changes
@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 def pull(
     context: typer.Context,
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Sources, by the schema they land in; all without.")
+        list[str] | None,
+        typer.Argument(help="Sources, by the schema they land in; all without.", autocompletion=complete.sources),
     ] = None,
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Compare all keys, which finds deletions at once.")

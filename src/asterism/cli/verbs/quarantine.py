@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, common, shown
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
@@ -25,7 +25,12 @@ Records that do not fit, and those on which a transform fails, are kept as they 
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Items, as `list` shows them.")]
 Every = Annotated[bool, typer.Option("--all", help="Every item.")]
-StreamChoice = Annotated[str, typer.Option("--stream", metavar="NAME", help="Only what was meant for this stream.")]
+StreamChoice = Annotated[
+    str,
+    typer.Option(
+        "--stream", metavar="NAME", help="Only what was meant for this stream.", autocompletion=complete.streams
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
@@ -22,12 +22,21 @@ def register(app: typer.Typer) -> None:
 
 def query(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(metavar="NAME|SELECT", help="A query of the platform, or SQL.")],
+    question: Annotated[
+        str,
+        typer.Argument(metavar="NAME|SELECT", help="A query of the platform, or SQL.", autocompletion=complete.queries),
+    ],
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeat it.")
     ] = None,
     on: Annotated[
-        str, typer.Option("--on", metavar="warehouse|lake", help="`lake`: ask the tables of its catalogue, in place.")
+        str,
+        typer.Option(
+            "--on",
+            metavar="warehouse|lake",
+            help="`lake`: ask the tables of its catalogue, in place.",
+            autocompletion=lambda: ["warehouse", "lake"],
+        ),
     ] = "warehouse",
     explain: Annotated[
         bool, typer.Option("--explain", help="How it would be answered, and what that would read; not the answer.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.errors import UsageError
@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def refresh(
     context: typer.Context,
-    models: Annotated[list[str] | None, typer.Argument(help="Models to recompute with --full; all without.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="Models to recompute with --full; all without.", autocompletion=complete.models),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Recompute in full, and compare with what stands.")] = False,
     project: ProjectOption = None,
     stage: StageOption = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.report import Report
@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 def report(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A report of the platform.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A report of the platform.", autocompletion=complete.reports)
+    ],
     day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="Its day; else yesterday, UTC.")] = "",
     send: Annotated[bool, typer.Option("--send", help="Send it now, by e-mail.")] = False,
     html: Annotated[bool, typer.Option("--html", help="Show it as HTML.")] = False,

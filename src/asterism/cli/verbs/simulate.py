@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import Common, DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress
 from asterism.declare.simulator import Simulator
@@ -30,7 +30,10 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The simulator, where the platform has several.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The simulator, where the platform has several.", autocompletion=complete.simulators),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", help="Stop after so many transactions, or events.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asterism.cli import show
+from asterism.cli import complete, show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common, shown
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.view import View
@@ -23,7 +23,7 @@ Look at the live views, and mend them.
 - `asterism view rebuild occupancy`       fold all that was landed anew, after the function was changed
 """
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A view of the platform.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A view of the platform.", autocompletion=complete.views)]
 
 
 def register(app: typer.Typer) -> None:
