@@ -358,8 +358,8 @@ CASES = (
                 'select Id, length(name) from c) select id, sum(x) as "Sum" from both group by id having sum(x) > 0',
                 "id",
             ),
-            model("o", "select * from s.camel where exists (select 1 from s.small where small.id = camel.id)", "Id"),
-            model("p", 'select id, "sum" as total, name from n left join o using (id)', "id"),
+            model("o", "select * from s.camel where exists (select 1 from s.small where small.id = camel.id)", "ID"),
+            model("p", 'select id, "sum" as total, name from n left join o using (id)', "iD"),
         ],
         [
             {"s.camel": ([(1, "a"), (2, "bb")], []), "s.small": ([(1, 5), (3, 1)], [])},

@@ -23,6 +23,7 @@ from asterism.plan.plan import Plan, record_column
 from asterism.plan.qualify import qualify, sources
 from asterism.plan.restrict import Scope, is_row_level
 from asterism.plan.scope import Delta, number_leaves
+from asterism.plan.spell import header
 from asterism.plan.tree import (
     Unprovable,
     branches,
@@ -86,6 +87,7 @@ def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: P
             problems += refused.problems(where(model, root), model.line)
             broken.add(name)
             continue
+        model = named[name] = made[-1].model or model
         if wrong := checks.refusals(model, made[-1].table.column_names):
             problems += [refused.problem(where(model, root), model.line) for refused in wrong]
             broken.add(name)
@@ -138,6 +140,7 @@ def _referred_first(graph: Mapping[str, set[str]], models: Mapping[str, Model]) 
 def _compile(model: Model, parsed: exp.Query, tables: Mapping[str, Table]) -> list[Plan]:
     query = inline(qualify(parsed, tables))
     names = [projection.alias_or_name for projection in branches_or_refuse(query)[0].expressions]
+    model = header(model, names)
     _check_columns(model, names)
     determine(query, tables)
     for node in query.walk():
@@ -171,6 +174,8 @@ def _check_columns(model: Model, names: list[str]) -> None:
         if name.lower() in taken:
             raise Refused(f"two columns are called {name!r}", "Give one of them another alias.")
         taken.add(name.lower())
+    if len(set(model.key)) < len(model.key):
+        raise Refused("the key names a column twice", "Name each column once in `-- key:`.")
     for name in model.key:
         if name not in names:
             raise Refused(
@@ -184,7 +189,7 @@ def _check_columns(model: Model, names: list[str]) -> None:
                 raise Refused(f"{fact} {', '.join(names)}", "Correct the header, or select it.")
     if model.history:
         for name in (record_column(model), *(column.name for column in HISTORY_COLUMNS)):
-            if name in names:
+            if name.lower() in taken:
                 raise Refused(
                     f"the column {name!r} is one that history adds",
                     "Give it another alias, or name the record otherwise.",

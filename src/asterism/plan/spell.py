@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from asterism.declare.model import Model, Reference
 from asterism.declare.table import Table
 
 _WRITTEN = "written"
@@ -39,6 +41,29 @@ def respell(query: exp.Query, tables: Mapping[str, Table]) -> None:
                 column.this.set("this", spelled)
         if isinstance(scope.expression, exp.Select):
             _aliases(scope.expression)
+
+
+def header(model: Model, columns: Iterable[str]) -> Model:
+    """The model, its header's names of columns spelled as the `columns` are; a name that none of them has stays."""
+    spelled = {name.lower(): name for name in columns}
+
+    def one(name: str) -> str:
+        return spelled.get(name.lower(), name)
+
+    def refers(reference: Reference) -> Reference:
+        return replace(reference, column=one(reference.column))
+
+    checks = tuple(
+        replace(each, unique=tuple(map(one, each.unique)), reference=refers(each.reference) if each.reference else None)
+        for each in model.checks
+    )
+    lies = model.layout and replace(
+        model.layout,
+        partition=model.layout.partition and one(model.layout.partition),
+        cluster=tuple(map(one, model.layout.cluster)),
+    )
+    references = tuple(map(refers, model.references))
+    return replace(model, key=tuple(map(one, model.key)), references=references, checks=checks, layout=lies)
 
 
 def _columns(source: exp.Expr | Scope, tables: Mapping[str, Table]) -> dict[str, str]:

@@ -118,7 +118,7 @@ class _Describer:
             model.kind,
             model.description,
             columns,
-            model.key,
+            plan.table.key if plan is not None else model.key,
             history=model.history is not None,
             maintenance=plan.maintenance if plan is not None else "",
             layout=str(model.layout or ""),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asterism.declare.table import Column
+from asterism.plan.spell import header
 from asterism.project.load import Project
 from asterism.run.ledger import Part, Run, now
 from asterism.run.streams import SOURCE
@@ -44,9 +45,10 @@ def catalog(warehouse: Warehouse, project: Project) -> list[Held]:
     """Every model that is built, and every table behind them. No more is read than names and types."""
     streams = {stream.table for stream in project.platform.streams}
     found = []
-    for model in project.models.values():
+    for declared in project.models.values():
+        columns = tuple(warehouse.engine.columns(declared.name))
+        model = header(declared, [each.name for each in columns])
         references = tuple((each.column, each.table) for each in model.references)
-        columns = tuple(warehouse.engine.columns(model.name))
         history = model.history is not None
         found.append(Held(model.name, model.kind, model.description, model.key, columns, history, references))
     for name, table in sorted(warehouse.raw_tables().items()):

@@ -24,6 +24,7 @@ from asterism.declare.publish import Publication
 from asterism.declare.table import Column
 from asterism.errors import AsterismError, LakeError
 from asterism.plan.plan import record_column
+from asterism.plan.spell import header
 from asterism.ports.lake import Lake
 from asterism.ports.parquet import Parquet
 from asterism.ports.scratch import scratch
@@ -166,6 +167,9 @@ class Publisher:
             models = {each.name: each for each in warehouse.models if each.name in self.publication.models}
             standing = {name: warehouse.session.columns(name) for name in models}
             standing = {name: columns for name, columns in standing.items() if columns}
+            models |= {
+                name: header(models[name], [each.name for each in columns]) for name, columns in standing.items()
+            }
             forms = {name: self._form(models[name], columns, models) for name, columns in standing.items()}
             snapshots = {}
             with warehouse.session.transaction() if whole else nullcontext():

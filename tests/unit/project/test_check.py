@@ -89,6 +89,45 @@ def test_all_that_is_wrong_with_the_names_of_one_select_is_told(tmp_path):
     ]
 
 
+CAMEL = Table("shop.camel", (Column("Id", "INTEGER"), Column("At", "DATE"), Column("Boss", "INTEGER")), ("Id",))
+
+
+def test_the_names_of_a_header_match_columns_whatever_their_case(tmp_path):
+    found = project(
+        tmp_path,
+        models__camel=HEADER + "-- references: boss -> boss\n-- check: unique(id, AT)\n-- check: boss -> boss\n"
+        "-- check: at > date '2020-01-01'\n-- partition: at month\n-- cluster: ID, boss\nselect * from shop.camel",
+        models__boss="-- X.\n-- kind: dimension\n-- key: ID\nselect Boss as id from shop.camel group by all",
+    )
+    checked = check(found, [CAMEL])
+    assert facts(checked) == []
+    assert checked.maintenance == {"boss": "incremental, by id", "camel": "incremental, by Id"}
+    model = checked.compiled.plans[-1].model
+    assert (model.key, model.references[0].column, model.layout.partition, model.layout.cluster) == (
+        ("Id",),
+        "Boss",
+        "At",
+        ("Id", "Boss"),
+    )
+    assert [(each.unique, each.reference and each.reference.column) for each in model.checks] == [
+        (("Id", "At"), None),
+        ((), "Boss"),
+        ((), None),
+    ]
+
+
+def test_names_of_a_header_that_are_one_whatever_their_case_are_refused(tmp_path):
+    found = project(
+        tmp_path,
+        models__twice="-- X.\n-- kind: mart\n-- key: Id, id\nselect id, at from shop.camel",
+        models__versions=HEADER + "-- history: versions\nselect id, boss as Valid_From from shop.camel",
+    )
+    assert [fact.split("\n")[0] for fact in facts(check(found, [CAMEL]))] == [
+        "models/twice.sql:4: the key names a column twice",
+        "models/versions.sql:5: the column 'valid_from' is one that history adds",
+    ]
+
+
 def test_every_cycle_is_told(tmp_path):
     reads = {"a": "b", "b": "c", "c": "a", "d": "e", "e": "d", "own": "own", "behind": "a"}
     found = project(tmp_path, **{f"models__{name}": HEADER + f"select id from {read}" for name, read in reads.items()})

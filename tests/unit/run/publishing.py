@@ -41,7 +41,8 @@ def model(name: str, sql: str, kind: Any, key: str, **more: Any) -> Model:
 STAR = {
     each.name: each
     for each in (
-        model("dim_staff", "select id as staff_id, name from s.staff", "dimension", "staff_id"),
+        # A header's names need not be spelled as the columns are.
+        model("dim_staff", "select id as staff_id, name from s.staff", "dimension", "Staff_ID"),
         model(
             "fact_order",
             "select id, staff_id, amount, at, note from s.orders",
@@ -49,7 +50,7 @@ STAR = {
             "id",
             history="versions",
             record="order_record_id",
-            references=(Reference("staff_id", "dim_staff"),),
+            references=(Reference("Staff_Id", "dim_staff"),),
         ),
         model(
             "per_staff",
