@@ -20,6 +20,7 @@ from asterism.ports.source import Source
 from asterism.ports.tracer import Tracer
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
+from asterism.project.variables import require
 from asterism.run.trace import SILENT
 from asterism.wire import vault
 
@@ -119,12 +120,14 @@ class Desk:
         return self._sources[pull.into]
 
     def pulls(self, names: list[str]) -> list[Pull]:
-        """The pulls by these names, or all. Raises UsageError for an unknown one."""
+        """The pulls by these names, or all. Raises UsageError for an unknown one, ProjectError for a missing value."""
         known = {pull.into: pull for pull in self.project.pulls}
         for name in names:
             if name not in known:
                 raise UsageError(name, "is not a source of this platform", suggestion(name, known))
-        return [known[name] for name in names] if names else [*known.values()]
+        found = [known[name] for name in names] if names else [*known.values()]
+        require(*(each.source for each in found))
+        return found
 
 
 def _lands(project: Project) -> bool:

@@ -77,7 +77,7 @@ class Asked(Mapping[str, str]):
 def graph_of(root: Path, stage: str | None, environment: Mapping[str, str]) -> tuple[Project, Graph]:
     """Read the platform in `root` without its secrets, and make the graph. Raises ProjectError, UsageError."""
     asked = Asked(environment)
-    project = load(root, stage, asked, sealed=True)
+    project = load(root, stage, asked, whole=True, sealed=True)
     names = {name for name in asked.names if not _GIVEN.match(name)}
     return project, derive(project, {name: environment[name] for name in sorted(names)})
 

@@ -59,7 +59,7 @@ class Site:
 
     def __init__(self, root: Path, stage: str | None, scratch: Path, environment: Mapping[str, str]) -> None:
         """Read the project. `scratch` is a folder that may be written. Raises ProjectError."""
-        project = load(root, stage, environment, vault=vault)
+        project = load(root, stage, environment, whole=True, vault=vault)
         catalogue = project.stage.catalogue or environment.get("ASTERISM_CATALOGUE", "")
         self.project = replace(project, stage=replace(_moved(project.stage, scratch), catalogue=catalogue))
         scratch.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
-            project = load(given.project, given.stage, vault=vault)
+            project = load(given.project, given.stage, whole=True, vault=vault)
             logger(given.log_format, platform=project.name, stage=project.stage.name, part="http")
             runner.run(_serve(project, given.host, given.port, tied=given.tied))
     except AsterismError as error:

@@ -31,7 +31,7 @@ File = TypeVar("File", Model, Query)
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A platform as its files declare it, for one stage. Nothing in it refers to a variable any more."""
+    """A platform as its files declare it, for one stage. What still refers to a variable is an `Unset`."""
 
     root: Path
     stage: Stage
@@ -40,6 +40,8 @@ class Project:
     models: dict[str, Model]
     """By name, in the order of names."""
     queries: dict[str, Query]
+    unset: tuple[Problem, ...] = ()
+    """What `platform.py` asks for and this stage has no value of: `require` raises where it is needed."""
 
     @property
     def name(self) -> str:
@@ -83,15 +85,19 @@ def load(
     stage: str | None = None,
     environment: Mapping[str, str] | None = None,
     *,
+    whole: bool = False,
     sealed: bool = False,
     vault: settings.Vault | None = None,
 ) -> Project:
     """Read the project in the folder `root`. Executes its `platform.py`; connects to nothing.
 
-    `stage` None is the default stage. `sealed` leaves `secret://NAME` where a secret is meant; `vault` opens a
-    store of secrets by its URI. Raises ProjectError with every problem that the files alone can show.
+    `stage` None is the default stage. `whole` asks for a value of every variable in `platform.py`, for who needs all
+    that it declares. `sealed` leaves `secret://NAME` where a secret is meant; `vault` opens a store of secrets by its
+    URI. Raises ProjectError with every problem that the files alone can show.
     """
     project, problems = examine(root, stage, environment, sealed=sealed, vault=vault)
+    if project is not None and not whole:
+        problems = [each for each in problems if each not in project.unset]
     if problems or project is None:
         raise ProjectError(root, tuple(problems))
     return project
@@ -126,9 +132,10 @@ def examine(
     if chosen.stage.events == NOWHERE:
         resolved.storings = ()
     delivered = tuple(each.name for each in resolved.streams if each.lake_only and chosen.stage.delivery)
-    project = Project(root, replace(chosen.stage, delivered=delivered), resolved, models, queries)
+    stage_of_it = replace(chosen.stage, delivered=delivered)
+    project = Project(root, stage_of_it, resolved, models, queries, tuple(resolver.unset))
     problems += _reports(project)
-    return project, [*problems, *resolver.problems]
+    return project, [*problems, *resolver.problems, *resolver.unset]
 
 
 def _files(

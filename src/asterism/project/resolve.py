@@ -11,7 +11,7 @@ from asterism.declare.platform import Platform
 from asterism.declare.simulator import Simulator
 from asterism.errors import Problem
 from asterism.project import settings
-from asterism.project.variables import UnresolvedError, Variables
+from asterism.project.variables import UnresolvedError, Unset, UnsetError, Variables
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -28,10 +28,12 @@ class Resolver:
     place: Callable[[str], str]
     """The file and line where a text stands as it is written."""
     problems: list[Problem] = field(default_factory=list)
+    unset: list[Problem] = field(default_factory=list)
+    """Values that are not there: wrong for who needs what they stand in."""
     _done: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
     def platform(self, declared: Platform) -> Platform:
-        """The same platform without a variable in it."""
+        """The same platform without a variable in it, but those that have no value."""
         resolved = Platform(declared.name, freshness=declared.freshness)
         resolved.streams, resolved.transforms = declared.streams, declared.transforms
         resolved.storings = declared.storings
@@ -56,7 +58,7 @@ class Resolver:
             value = getattr(declaration, each.name)
             if isinstance(value, str):
                 text = self._text(value)
-                is_place = text and each.name == "url" and "${" not in text
+                is_place = text and each.name == "url" and not isinstance(text, Unset)
                 changed[each.name] = settings.absolute(text, self.root) if is_place else text
             elif isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
                 changed[each.name] = tuple(part for text in value for part in self._parts(text))
@@ -73,5 +75,9 @@ class Resolver:
         try:
             return self.variables.interpolate(value)
         except UnresolvedError as error:
-            self.problems.append(Problem(self.place(error.mark), error.fact, error.remedy))
+            problem = Problem(self.place(error.mark), error.fact, error.remedy)
+            if isinstance(error, UnsetError):
+                self.unset.append(problem)
+                return Unset.of(value, problem)
+            self.problems.append(problem)
             return value

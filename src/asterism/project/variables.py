@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asterism.errors import AsterismError
+from asterism.errors import AsterismError, Problem, ProjectError
 from asterism.ports.secrets import Secrets
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _REFERENCE = re.compile(
     r"\$\$\{|\$\{(?P<secret>secret:)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
@@ -28,6 +32,37 @@ class UnresolvedError(Exception):
         self.mark = mark
         self.fact = fact
         self.remedy = remedy
+
+
+class UnsetError(UnresolvedError):
+    """The text is well-formed, and a value that it asks for is not there."""
+
+
+class Unset(str):
+    """A text that stands as it is written, as a value that it asks for is not there. `require` tells who needs it."""
+
+    __slots__ = ("problem",)
+    problem: Problem
+
+    @classmethod
+    def of(cls, text: str, problem: Problem) -> Unset:
+        """The text, and what is wrong with it."""
+        made = cls(text)
+        made.problem = problem
+        return made
+
+
+def lacking(declaration: DataclassInstance) -> tuple[Problem, ...]:
+    """What has no value among the texts of a declaration, and its lists of texts."""
+    values = [getattr(declaration, each.name) for each in fields(declaration)]
+    texts = [text for value in values for text in (value if isinstance(value, tuple) else (value,))]
+    return tuple(dict.fromkeys(text.problem for text in texts if isinstance(text, Unset)))
+
+
+def require(*declarations: DataclassInstance) -> None:
+    """Raises ProjectError where a text of these has no value."""
+    if problems := tuple(dict.fromkeys(problem for each in declarations for problem in lacking(each))):
+        raise ProjectError("this stage", problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +123,16 @@ class Variables:
                 return self.vault.get(name)
             except AsterismError as error:
                 fact = f"the secret {name} cannot be read: {error.fact}"
-                raise UnresolvedError("${secret:" + name, fact, error.remedy) from error
+                raise UnsetError("${secret:" + name, fact, error.remedy) from error
         file = self.secrets / name
         return file.read_text().rstrip("\r\n") if file.is_file() else None
 
-    def _unset(self, match: re.Match[str]) -> UnresolvedError:
+    def _unset(self, match: re.Match[str]) -> UnsetError:
         name = match["name"]
         mark = "${" + (match["secret"] or "") + name
         if match["secret"]:
             place = f"the file {self.secrets / name}" if self.vault is None else self.vault.place.replace("NAME", name)
             remedy = f"Put it into {place}, or export {name}."
-            return UnresolvedError(mark, f"the secret {name} is not set", remedy)
+            return UnsetError(mark, f"the secret {name} is not set", remedy)
         remedy = f"Export {name}, give it under the stage's variables in asterism.toml, or write ${{{name}:-default}}."
-        return UnresolvedError(mark, f"the variable {name} is not set", remedy)
+        return UnsetError(mark, f"the variable {name} is not set", remedy)

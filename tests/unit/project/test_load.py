@@ -31,7 +31,7 @@ def project(folder: Path, **files: str) -> Path:
 
 def problems(root: Path, environment: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(ProjectError) as caught:
-        load(root, environment=environment or {})
+        load(root, whole=True, environment=environment or {})
     return [str(problem) for problem in caught.value.problems]
 
 

@@ -12,12 +12,12 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, add, common
 from asterism.cli.desk import Desk, Progress, perform
-from asterism.declare.source import Pull
 from asterism.declare.table import Table
 from asterism.declare.view import View
 from asterism.errors import AsterismError, Problem, ProjectError, SourceError
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
+from asterism.project.variables import lacking
 from asterism.wire import Wiring, vault
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     if project is None:
         raise ProjectError(arguments["root"], tuple(problems))
     tables, held, failures = _learn(desk, project)
-    unknown = frozenset(failures) | {pull.into for pull in project.pulls if _unset(pull)}
+    unknown = frozenset(failures) | {pull.into for pull in project.pulls if lacking(pull.source)}
     checked = check_files(project, tables.values(), unknown)
     refused = _refused(project, checked.compiled)
     wrong = {problem.where.partition(":")[0] for problem in refused}
@@ -126,11 +126,6 @@ def _needs(view: View) -> str:
     return f"{order}; the rows of {view.after} first" if view.after else order
 
 
-def _unset(pull: Pull) -> bool:
-    """Whether a variable of its address has no value, which is told already."""
-    return "${" in str(getattr(pull.source, "url", ""))
-
-
 def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem], dict[str, AsterismError]]:
     """The sources' tables, the models that data holds up, and what could not be learned, by schema."""
     tables: dict[str, Table] = {}
@@ -148,7 +143,7 @@ def _learn(desk: Desk, project: Project) -> tuple[dict[str, Table], list[Problem
         declared = Streams.of(project.platform.streams, desk.wiring.lines()).shapes
         tables |= {name: shape.table for name, shape in declared.items() if not shape.stream.lake_only}
     for pull in project.pulls:
-        if _unset(pull) or any(name.startswith(f"{pull.into}.") for name in tables):
+        if lacking(pull.source) or any(name.startswith(f"{pull.into}.") for name in tables):
             continue
         try:
             found = desk.wiring.source(pull).describe()

@@ -15,6 +15,7 @@ from asterism.declare.publish import Publication
 from asterism.errors import AsterismError, UsageError
 from asterism.project.load import Project
 from asterism.project.nearest import suggestion
+from asterism.project.variables import require
 
 if TYPE_CHECKING:
     from asterism.run.publish import Publisher
@@ -120,7 +121,9 @@ def _chosen(project: Project, name: str | None) -> list[Publication]:
     if not known:
         remedy = "Declare one in platform.py with platform.publish, and give its URL a value on this stage."
         raise UsageError(project.name, f"publishes nothing on stage {project.stage.name}", remedy)
-    return [known[name]] if name is not None else [*known.values()]
+    found = [known[name]] if name is not None else [*known.values()]
+    require(*found)
+    return found
 
 
 def _show(each: Mapping[str, Any]) -> None:

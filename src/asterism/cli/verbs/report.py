@@ -14,6 +14,7 @@ from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.report import Report
 from asterism.errors import UsageError
 from asterism.project.nearest import suggestion
+from asterism.project.variables import require
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +58,8 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     from asterism.run.report import compose
 
     declared = _declared(desk, arguments["name"])
+    if arguments["send"]:
+        require(declared)
     moment = now()
     day = _day(arguments["day"]) if arguments["day"] else moment.date() - timedelta(days=1)
     letter = compose(desk.warehouse, declared, desk.project.queries, day)

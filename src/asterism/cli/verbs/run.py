@@ -58,7 +58,7 @@ def run(
     from asterism.wire import Wiring
 
     chosen = common(context, project, stage, as_json, debug)
-    loaded = load(chosen.root(), chosen.stage, vault=vault)
+    loaded = load(chosen.root(), chosen.stage, whole=True, vault=vault)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
     bound_memory()
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:

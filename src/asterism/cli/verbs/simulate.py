@@ -17,6 +17,7 @@ from asterism.declare.stream import EventSimulator
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
 from asterism.project.nearest import suggestion
+from asterism.project.variables import require
 from asterism.wire import vault
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def simulate(
         with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
             _events(simulator, wiring.log(), chosen, stopping, progress, limit=limit, speed=speed, seed=seed)
         return
+    require(simulator.source)
     with Wiring(loaded.stage) as wiring, show.progress_bars(quiet=chosen.json) as progress:
         player = wiring.player(simulator)
         if prepare:

@@ -55,7 +55,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> dict[s
 
     found: tuple[Difference, ...] = ()
     if arguments.get("source"):
-        for declared in desk.project.pulls:
+        for declared in desk.pulls([]):
             found += compare_source(desk.warehouse, declared, desk.source(declared))
     found += compare(desk.warehouse, progress=progress)
     tables = [
