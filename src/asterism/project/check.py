@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -108,16 +109,32 @@ def _query(query: Query, compiled: Compiled, unknown: frozenset[str], blind: fro
     except Refused as refused:
         return [refused.problem(str(query.path), query.line)]
     problems = _parameters(query, tree)
-    names = {name for name, _ in sources(tree)}
+    defaults = _defaults(query)
+    names = {name for each in (tree, *defaults.values()) for name, _ in sources(each)}
     broken = {problem.where.partition(":")[0].rpartition("/")[2].removesuffix(".sql") for problem in compiled.problems}
     # A model that is wrong is reported once, and not again by each query that asks it.
     if any(name in blind or name in broken or name.partition(".")[0] in unknown for name in names):
         return problems
+    for name, default in defaults.items():
+        try:
+            qualify(default, compiled.tables)
+        except Refused as refused:
+            problems.append(Problem(str(query.path), f"the default of {name}: {refused.fact}", refused.remedy))
     try:
         problems += missing_columns(query, qualify(_without_parameters(tree), compiled.tables).named_selects)
     except Refused as refused:
         problems += refused.problems(str(query.path), query.line)
     return problems
+
+
+def _defaults(query: Query) -> dict[str, exp.Query]:
+    """The defaults of a query's parameters that can be read, as SELECTs."""
+    found = {}
+    for each in query.parameters:
+        if each.default is not None:
+            with suppress(Refused):
+                found[each.name] = parse(f"SELECT {each.default}")
+    return found
 
 
 def _parameters(query: Query, tree: exp.Query) -> list[Problem]:

@@ -134,3 +134,42 @@ def wait_for(happened) -> None:
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_check_asks_a_postgresql_warehouse_what_it_says_of_each_select(shop, make_database):
+    warehouse = make_database()
+    (shop.folder / "asterism.toml").write_text(f'[dev]\nwarehouse = "{warehouse.url}"\nlake = "lake"\n')
+    platform = shop.folder / "platform.py"
+    platform.write_text("".join(line for line in PLATFORM.splitlines(keepends=True) if "DOWN" not in line))
+    for name, sql in {
+        "of_its_own": "-- kind: dimension\n-- key: id\nselect id, to_char(amount, 'FM000.00') as said from shop.orders",
+        "referring": "-- kind: fact\n-- key: id\n-- references: id -> of_its_own\nselect id from shop.orders",
+        "function": "-- kind: mart\n-- key: id\nselect id, frobnicate(amount) as f from shop.orders",
+        "types": "-- kind: mart\n-- key: id\nselect id, said + amount as f from shop.orders join of_its_own using (id)",
+    }.items():
+        (shop.folder / "models" / f"{name}.sql").write_text(f"-- What.\n{sql}")
+    queries = shop.folder / "queries"
+    queries.mkdir()
+    (queries / "said.sql").write_text(
+        "-- What.\n-- param: least int = 1\nselect said from of_its_own where id > $least"
+    )
+    (queries / "wrong.sql").write_text("-- What.\nselect id, frob(said) as f from of_its_own")
+
+    def told() -> list[tuple[str, str]]:
+        lines = shop.asterism("check", code=2).stderr.splitlines()
+        return [tuple(line.split(": ", 1)) for line in lines if line.startswith(("models", "queries"))]
+
+    before_the_first_pull = told()
+    assert [place for place, _ in before_the_first_pull] == [
+        "models/function.sql:4",
+        "models/types.sql:4",
+        "queries/wrong.sql:2",
+    ]
+    assert before_the_first_pull[0][1] == "function frobnicate(numeric) does not exist"
+    for name in ("models/function", "models/types", "queries/wrong"):
+        (shop.folder / f"{name}.sql").unlink()
+    # What PostgreSQL takes for a table's primary key, it takes of no other table.
+    grouped = "-- What.\n-- kind: mart\n-- key: id\nselect id, said, count(*) as n from of_its_own group by id"
+    (shop.folder / "models" / "grouped.sql").write_text(grouped)
+    shop.asterism("pull")
+    assert shop.asterism("check").stderr == "4 models, 1 query, no problems\n"

@@ -48,6 +48,8 @@ def test_every_kind_of_problem_is_reported_at_once(tmp_path):
         models__round_about=HEADER + "select id from circle",
         models__keyless="-- X.\n-- kind: mart\n-- key: nr\nselect id from shop.orders",
         queries__wrong="-- Q.\nselect nothing from shop.orders",
+        queries__default="-- Q.\n-- param: least int = (select min(id) from nowhere)\n"
+        "select id from shop.orders where id > $least",
         queries__open="-- Q.\n-- param: unused int\nselect id from shop.orders where id = $one",
     )
     text = "\n".join(facts(check(found, [ORDERS])))
@@ -58,6 +60,7 @@ def test_every_kind_of_problem_is_reported_at_once(tmp_path):
         "the models form a cycle",
         "models/keyless.sql:",
         "queries/wrong.sql:2: ",
+        "queries/default.sql: the default of least: there is no table 'nowhere'",
         "queries/open.sql: the parameter $one is not declared",
         "queries/open.sql: the parameter unused is declared and never used",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,8 +43,8 @@ def check(
 
     Says of each sound model how it is maintained: incrementally, and by what, or in full, and why; and of each live
     view which order of its records it needs. Exit code 2 where anything is wrong. Columns are those of the warehouse's
-    raw tables; before the first pull, of the sources. Where the warehouse is DuckDB, each SELECT is tried over empty
-    tables in memory.
+    raw tables; before the first pull, of the sources. DuckDB or PostgreSQL, where it is the warehouse, is asked what it
+    says of each SELECT.
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage, vault=vault)
@@ -79,7 +80,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     tables, held, failures = _learn(desk, project)
     unknown = frozenset(failures) | {pull.into for pull in project.pulls if lacking(pull.source)}
     checked = check_files(project, tables.values(), unknown)
-    refused = _refused(project, checked.compiled)
+    refused = _refused(desk, project, checked.compiled)
     wrong = {problem.where.partition(":")[0] for problem in refused}
     held = [problem for problem in held if problem.where not in wrong]
     problems = [*problems, *checked.problems, *refused, *held]
@@ -107,14 +108,18 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     }  # fmt: skip
 
 
-def _refused(project: Project, compiled: Compiled) -> list[Problem]:
-    """What DuckDB says of the SELECTs, where it is what will be asked."""
-    if not project.stage.warehouse.startswith("duckdb:"):
-        return []
+def _refused(desk: Desk, project: Project, compiled: Compiled) -> list[Problem]:
+    """What DuckDB or PostgreSQL says of the SELECTs, whichever will be asked for them. Others take seconds to ask."""
     from asterism.run.bind import bind
 
-    with Wiring(replace(project.stage, warehouse="duckdb:///:memory:")) as wiring:
-        return bind(wiring.engine(), compiled, project.queries.values(), project.root)
+    questions = project.queries.values()
+    if project.stage.warehouse.startswith("duckdb:"):
+        with Wiring(replace(project.stage, warehouse="duckdb:///:memory:")) as wiring:
+            return bind(wiring.engine().reader(), compiled, questions, project.root)
+    if not desk.wiring.stands() or desk.warehouse.engine.dialect != "postgres":
+        return []
+    with closing(desk.warehouse.engine.reader()) as reader:
+        return bind(reader, compiled, questions, project.root)
 
 
 def _needs(view: View) -> str:
