@@ -154,3 +154,41 @@ def test_a_surrogate_key_is_the_same_integer_on_every_engine(fresh_postgres: Cal
         found.append(laboratory.rows("select k, s, t, u from m order by k"))
     assert found[0] == found[1]
     assert all(0 <= value < 2**63 for row in found[0] for value in row[1:])
+
+
+def test_computed_decimals_are_stored_as_duckdb_has_them(fresh_postgres: Callable[[], PostgresEngine]) -> None:
+    kinds = {"w": "DECIMAL(10,2)", "q": "DECIMAL(8,3)", "n": "BIGINT", "long": "DECIMAL(38,12)"}
+    tables = (table("r.d", "k", k="INTEGER", g="VARCHAR", **kinds),)
+    models = [
+        model("line", "select k, w, w * q as p, coalesce(w, 0) as c, long * long as square from r.d", "k"),
+        model(
+            "per",
+            "select g, sum(p) as s, max(w) as m, sum(n) as n, round(sum(p) * 0.2, 3) as tax, avg(w) as middle, "
+            "sum(long) as long, cast(sum(w) as decimal(20, 1)) as said from r.d join line using (k, w) group by g",
+            "g",
+        ),
+        model("net", "select g, s - tax as net, lag(s) over (order by g) as last from per", "g", history=True),
+        model("hashed", "select g, surrogate_key(s, m, n, long) as same from per", "g"),
+    ]
+    rows = [(1, "p", "1.25", "0.333", 7, "0.000000000001"), (2, "p", "10.00", "2.125", 2**53 + 1, "5")]
+    more = [(2, "q", "0.05", "1.5", 1, "2"), (3, "r", None, "9.999", None, None)]
+    found = []
+    for engine in (DuckDBEngine(), fresh_postgres()):
+        laboratory = Laboratory(engine, tables, models)
+        laboratory.step({"r.d": (rows, [])})
+        laboratory.step({"r.d": (more, [])})
+        report = laboratory.step({"r.d": (rows, [(3,)])}).report
+        assert {each.how for each in report} == {"incremental", "full"}, "no table is made anew for its types"
+        stored = {column.name: column.type for each in models for column in engine.columns(each.name)}
+        exact = laboratory.rows(
+            "select p.g, s, m, n, tax, long, said, net, last, same from per as p join hashed as h "
+            "on h.g = p.g join net as t on t.g = p.g and t.is_current order by p.g"
+        )
+        found.append((stored, exact, laboratory.rows("select middle from per order by g")))
+    (ours, *values), (theirs, *others) = found
+    # PostgreSQL has no integers of 128 bits, and a square of 38 digits and more keeps room before the point.
+    assert (ours.pop("n"), theirs.pop("n")) == ("HUGEINT", "DECIMAL(38,0)")
+    assert (ours.pop("square"), theirs.pop("square")) == ("DECIMAL(38,24)", "DECIMAL(38,10)")
+    assert ours == theirs
+    assert (ours["p"], ours["s"], ours["middle"]) == ("DECIMAL(18,5)", "DECIMAL(38,5)", "DOUBLE")
+    assert values == others

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from asterism.declare.table import Column
 from asterism.ports.arrow import ArrowStream
@@ -82,4 +82,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of the connection. Repeating it does nothing."""
+        ...
+
+
+UNBOUND = "DECIMAL(38,10)"
+"""What `Engine.columns` says of a decimal that has no bounds in PostgreSQL."""
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """An engine that bounds no computed decimal, and can tell which bounds DuckDB would give it."""
+
+    def foresee(self, select: str) -> tuple[Column, ...]:
+        """The columns of a SELECT of DuckDB's dialect that reads no table; empty where DuckDB does not take it."""
         ...

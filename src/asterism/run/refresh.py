@@ -92,7 +92,7 @@ class Refresh:
                 continue
             try:
                 query = plan.full_sql(self.moment, self._dialect)
-                self.tables.create(plan, self.tables.shape(query, plan.table.column_names))
+                self.tables.create(plan, self.tables.shape(plan, query, self.moment))
             except (EngineError, ModelError) as error:
                 self._blame(plan, error)
             self.stood.add(name)
@@ -240,7 +240,7 @@ class Refresh:
         if name in self.stood:
             return self._first(plan, query)
         present = self.session.columns(name)
-        wanted = self.tables.shape(query, plan.table.column_names)
+        wanted = self.tables.shape(plan, query, tick)
         own = own_columns(plan, present)
         if present and [(each.name, each.type) for each in own] != [(each.name, each.type) for each in wanted]:
             self.totals.add(name)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from asterism.declare.model import Model
 from asterism.declare.table import Column
 from asterism.errors import ModelError
 from asterism.plan.compile import HISTORY_COLUMNS
+from asterism.plan.empty import empty
 from asterism.plan.parse import Refused
 from asterism.plan.plan import Plan, record_column
 from asterism.plan.translate import layout, translate
+from asterism.ports.engine import UNBOUND, Foreseeing
 from asterism.run.apply import Target, duplicate
 from asterism.run.session import Session, listed, quote
+
+_MOST = 38
+"""Digits of DuckDB's longest decimal."""
+_ROOM = 20
+"""Digits before the point that a column keeps for values which may be of any length."""
 
 
 @dataclass
@@ -62,10 +70,16 @@ class Tables:
         """A query's columns as they are to be stored, in the engine's dialect."""
         return ", ".join(f"{self.session.native(each)}{_zero(each, target)}" for each in target.columns)
 
-    def shape(self, query: str, names: tuple[str, ...]) -> tuple[Column, ...]:
-        """The columns, with their types, that a query of the engine's dialect gives."""
-        empty = self.session.keep(f"SELECT * FROM ({query}) AS q LIMIT 0", native=True)
-        return tuple(column for column in self.session.engine.columns(empty) if column.name in names)
+    def shape(self, plan: Plan, query: str, moment: datetime) -> tuple[Column, ...]:
+        """The columns, with their types, that the query of a plan gives, which is of the engine's dialect."""
+        none = self.session.keep(f"SELECT * FROM ({query}) AS q LIMIT 0", native=True)
+        found = [column for column in self.session.engine.columns(none) if column.name in plan.table.column_names]
+        engine = self.session.engine
+        if engine.dialect != "postgres" or not isinstance(engine, Foreseeing) or UNBOUND not in {c.type for c in found}:
+            return tuple(found)
+        inputs = {name: self.session.columns(name) for name in plan.inputs}
+        foreseen = {column.name: column.type for column in engine.foresee(empty(plan.full(moment), inputs, "duckdb"))}
+        return tuple(replace(each, type=_bounded(each.type, foreseen.get(each.name, ""))) for each in found)
 
     def create(self, plan: Plan, wanted: tuple[Column, ...]) -> None:
         """Create a table; with history, its record and validity too."""
@@ -184,6 +198,16 @@ class Tables:
 
     def _models(self) -> list[Model]:
         return [plan.model for plan in self.plans if plan.model is not None]
+
+
+def _bounded(kind: str, foreseen: str) -> str:
+    """DuckDB's type for a decimal that has no bounds on the engine, unless a value might not fit there."""
+    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", "DECIMAL(38,0)" if foreseen == "HUGEINT" else foreseen)
+    if kind != UNBOUND or (decimal is None and foreseen != "DOUBLE"):
+        return kind
+    # Below 38 digits DuckDB knows that every value fits; at 38 it does not, and places must leave room for an amount.
+    fits = decimal is None or int(decimal[1]) < _MOST or _MOST - int(decimal[2]) >= _ROOM
+    return (decimal[0] if decimal else foreseen) if fits else kind
 
 
 def _zero(column: str, target: Target) -> str:

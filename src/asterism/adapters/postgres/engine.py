@@ -219,6 +219,14 @@ class PostgresEngine:
         )
         return tuple(Column(name, _named(kind), bool(nullable), comment) for name, kind, nullable, comment in found)
 
+    def foresee(self, select: str) -> tuple[Column, ...]:
+        """See `Foreseeing`."""
+        try:
+            found = self._decoder.cursor().execute(f"DESCRIBE {select}").fetchall()
+        except duckdb.Error:
+            return ()
+        return tuple(Column(name, kind) for name, kind, *_ in found)
+
     def scrub(self) -> None:
         """See `Engine.scrub`."""
 
