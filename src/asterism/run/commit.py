@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
+from typing import Any
 
 import msgspec
 
@@ -90,7 +91,9 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     removed = added = 0
     landing = Landing(warehouse.lake, warehouse.parquet)
     shapes = [warehouse.shape(landed) for landed in manifest.tables]
-    totals |= {shape.name for shape in shapes if _prepare(warehouse, manifest.source, shape)}
+    created, reshaped = _stand(warehouse, manifest.source, shapes)
+    totals |= created | reshaped
+    noted: list[tuple[Any, ...]] = []
     stood: set[str] = set()
     if manifest.moment is not None and warehouse.engine.makes_tables_apart:
         stood = _refresh(warehouse, manifest.moment, changes, totals, held).stand()
@@ -101,7 +104,8 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
                 span.note(added=applied.added)
             added += applied.added
         elif not manifest.complete:
-            added += _append(warehouse.session, landing, landed)
+            added += _append(warehouse.session, landing, landed, empty=shape.name in created)
+            created.discard(shape.name)
             applied = Applied(None)
         else:
             with warehouse.tracer.span("apply", shape.name) as span:
@@ -110,16 +114,9 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         removed, added = removed + applied.removed, added + applied.added
         if applied.delta is not None:
             changes[shape.name] = applied.delta
-        values = [
-            shape.name,
-            landed.object or "",
-            landed.rows,
-            landed.deletions,
-            applied.removed,
-            applied.added,
-            manifest.polled_at,
-        ]
-        warehouse.ledger.batch(manifest.source, manifest.seq, values)
+        did = (applied.removed, applied.added, manifest.polled_at)
+        noted.append((shape.name, landed.object or "", landed.rows, landed.deletions, *did))
+    warehouse.ledger.batch(manifest.source, manifest.seq, noted)
     before = warehouse.ledger.position(manifest.source)
     if manifest.complete and before is not None and before.loading:
         totals |= {name for name in warehouse.raw_tables() if name.startswith(f"{manifest.source}.")}
@@ -179,26 +176,36 @@ def _process(warehouse: Warehouse, work: Refresh, noted: RefreshNote) -> None:
     warehouse.lake.put(processed_key(noted.seq), msgspec.json.encode(note))
 
 
-def stand(warehouse: Warehouse, source: str, tables: Iterable[Table]) -> None:
+def stand(warehouse: Warehouse, source: str, tables: Sequence[Table]) -> None:
     """See that these tables of a source stand, in a transaction of their own."""
     with warehouse.session.transaction():
-        for table in tables:
-            _prepare(warehouse, source, table)
+        _stand(warehouse, source, tables)
 
 
-def _prepare(warehouse: Warehouse, source: str, shape: Table) -> bool:
-    """See that the source table stands with these columns; answer whether what it holds must be read whole again."""
-    session, known = warehouse.session, warehouse.raw_tables().get(shape.name)
-    if known is None:
-        schema = shape.name.rpartition(".")[0]
-        session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
-        columns = ", ".join(f"{quote(column.name)} {column.type}" for column in shape.columns)
-        session.execute(f"CREATE TABLE {quote(shape.name)} ({columns})")
-        if session.engine.enforces_keys:
-            session.execute(f"ALTER TABLE {quote(shape.name)} ADD PRIMARY KEY ({listed(shape.key)})")
-        warehouse.ledger.note_table(source, shape.name, shape.key)
-        warehouse.note_raw({shape.name: Table(shape.name, session.columns(shape.name), shape.key)})
-        return True
+def _stand(warehouse: Warehouse, source: str, shapes: Sequence[Table]) -> tuple[set[str], set[str]]:
+    """See that the tables of a source stand with these columns; answer which were made, and which were changed."""
+    there = warehouse.raw_tables()
+    created = {shape.name: shape for shape in shapes if shape.name not in there}
+    for schema in sorted({name.rpartition(".")[0] for name in created}):
+        warehouse.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+    for shape in created.values():
+        _create(warehouse, shape)
+    warehouse.ledger.note_tables(source, tuple(created.values()))
+    return set(created), {shape.name for shape in shapes if shape.name not in created and _alter(warehouse, shape)}
+
+
+def _create(warehouse: Warehouse, shape: Table) -> None:
+    session = warehouse.session
+    columns = ", ".join(f"{quote(column.name)} {column.type}" for column in shape.columns)
+    session.execute(f"CREATE TABLE {quote(shape.name)} ({columns})")
+    if session.engine.enforces_keys:
+        session.execute(f"ALTER TABLE {quote(shape.name)} ADD PRIMARY KEY ({listed(shape.key)})")
+    warehouse.note_raw({shape.name: Table(shape.name, session.columns(shape.name), shape.key)})
+
+
+def _alter(warehouse: Warehouse, shape: Table) -> bool:
+    """Give a table the columns that it is described with; answer whether what it holds must be read whole again."""
+    session, known = warehouse.session, warehouse.raw_tables()[shape.name]
     if known.key != shape.key:
         raise SourceError(
             shape.name,
@@ -234,12 +241,12 @@ def _same_type(one: str, other: str) -> bool:
     return one.replace(" ", "") == other.replace(" ", "")
 
 
-def _append(session: Session, landing: Landing, landed: LandedTable) -> int:
+def _append(session: Session, landing: Landing, landed: LandedTable, *, empty: bool) -> int:
     """A chunk of an initial load: straight in; rows that are there already are replaced."""
     if landed.object is None:
         return 0
     shape = landed.shape()
-    if _may_hold(session, landing, landed, shape):
+    if not empty and _may_hold(session, landing, landed, shape):
         keys = session.own(session.name())
         key_columns = tuple(column for column in shape.columns if column.name in shape.key)
         session.engine.load(keys, key_columns, landing.get(landed.object, shape.key), temporary=True)

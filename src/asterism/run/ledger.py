@@ -6,15 +6,18 @@ It is written in the transaction of the data it speaks of, so that the two never
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
+from asterism.declare.table import Table
 from asterism.errors import EngineError
 from asterism.ports.source import Cursor
 from asterism.run.session import Session
+
+_T = TypeVar("_T")
 
 SCHEMA = "_asterism"
 
@@ -139,7 +142,8 @@ class Ledger:
             for number in range(version + 1, _VERSIONS + 1):
                 for statement in _statements(number):
                     self._session.execute(statement)
-                self._session.later("INSERT INTO _asterism.version VALUES ($1, $2)", [number, now()])
+            fresh = [(number, now()) for number in range(version + 1, _VERSIONS + 1)]
+            self._insert("version", ("INTEGER", "TIMESTAMP"), fresh)
 
     def position(self, source: str) -> Position | None:
         """How far `source` has been read; None before the first contact."""
@@ -166,22 +170,21 @@ class Ledger:
             ],
         )
 
-    def batch(self, source: str, seq: int, values: Sequence[Any]) -> None:
-        """Note one table of a batch: table, object, rows, deletions, removed, added, polled_at."""
-        self._session.later(
-            "INSERT INTO _asterism.batches VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            [source, seq, *values, now()],
-        )
+    def batch(self, source: str, seq: int, tables: Iterable[Sequence[Any]]) -> None:
+        """Note the tables of a batch: of each its name, object, rows, deletions, removed, added, polled_at."""
+        types = ("TEXT", "BIGINT", "TEXT", "TEXT", *["BIGINT"] * 4, "TIMESTAMP", "TIMESTAMP")
+        self._insert("batches", types, [(source, seq, *values, now()) for values in tables])
 
     def raw_keys(self) -> dict[str, tuple[str, ...]]:
         """The source tables that have been created, with their keys."""
         found = self._session.rows("SELECT table_name, key FROM _asterism.tables ORDER BY table_name")
         return {name: tuple(json.loads(key)) for name, key in found}
 
-    def note_table(self, source: str, name: str, key: Sequence[str]) -> None:
-        """Note a source table that was created."""
-        self._session.later("DELETE FROM _asterism.tables WHERE table_name = $1", [name])
-        self._session.later("INSERT INTO _asterism.tables VALUES ($1, $2, $3)", [name, source, json.dumps(list(key))])
+    def note_tables(self, source: str, tables: Sequence[Table]) -> None:
+        """Note source tables that were created."""
+        self._delete("tables", "table_name", [table.name for table in tables])
+        rows = [(table.name, source, json.dumps(list(table.key))) for table in tables]
+        self._insert("tables", ("TEXT", "TEXT", "TEXT"), rows)
 
     def begin_refresh(self, not_before: datetime) -> tuple[int, datetime]:
         """The number and moment of the next refresh. Moments only ever grow; valid_from is one."""
@@ -224,27 +227,9 @@ class Ledger:
 
     def note_models(self, states: Mapping[str, ModelState]) -> None:
         """Note the states of stored tables."""
-        if not states:
-            return
-        names = list(states)
-        listed = ", ".join(f"${place}" for place in range(1, len(names) + 1))
-        self._session.later(f"DELETE FROM _asterism.models WHERE model IN ({listed})", names)
-        types = ("TEXT", "TEXT", "TEXT", "TEXT", "TIMESTAMP", "TIMESTAMP", "TIMESTAMP")
-        rows: list[str] = []
-        values: list[Any] = []
-        for name, state in states.items():
-            start = len(values)
-            values += [
-                name,
-                state.fingerprint,
-                state.state,
-                state.error,
-                state.since,
-                state.refreshed_at,
-                state.ticked_at,
-            ]
-            rows.append(f"({', '.join(f'CAST(${start + n} AS {kind})' for n, kind in enumerate(types, 1))})")
-        self._session.later(f"INSERT INTO _asterism.models VALUES {', '.join(rows)}", values)
+        self._delete("models", "model", list(states))
+        types = (*["TEXT"] * 4, *["TIMESTAMP"] * 3)
+        self._insert("models", types, [(name, *astuple(state)) for name, state in states.items()])
 
     def warnings(self) -> tuple[Warned, ...]:
         """The checks that some row fails, by model."""
@@ -329,3 +314,21 @@ class Ledger:
         )
         parts = (tuple(Part(*each) for each in json.loads(row[-1] or "[]")) for row in found)
         return [replace(Run(*row[:-1]), parts=made) for row, made in zip(found, parts, strict=True)]
+
+    def _delete(self, table: str, column: str, values: Sequence[str]) -> None:
+        for some in _portions(values):
+            listed = ", ".join(f"${place}" for place in range(1, len(some) + 1))
+            self._session.later(f"DELETE FROM _asterism.{table} WHERE {column} IN ({listed})", some)
+
+    def _insert(self, table: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        for some in _portions(rows):
+            places = iter(range(1, len(some) * len(types) + 1))
+            listed = ", ".join(f"({', '.join(f'CAST(${next(places)} AS {kind})' for kind in types)})" for _ in some)
+            self._session.later(
+                f"INSERT INTO _asterism.{table} VALUES {listed}", [value for row in some for value in row]
+            )
+
+
+def _portions(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Some of them at once: engines take so many parameters and no more."""
+    return (rows[start : start + 100] for start in range(0, len(rows), 100))

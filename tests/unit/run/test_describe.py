@@ -12,6 +12,7 @@ from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
 from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
+from asterism.declare.table import Table
 from asterism.errors import UsageError
 from asterism.project.load import Project, load
 from asterism.run.describe import Described, describe, describe_all
@@ -86,7 +87,7 @@ def shop(tmp_path: Path) -> Shop:
     columns = ", ".join(f'"{each.name}" {each.type}' for each in shape.table.columns)
     warehouse.session.execute("CREATE SCHEMA streams")
     warehouse.session.execute(f"CREATE TABLE streams.orders ({columns})")
-    warehouse.ledger.note_table("streams", "streams.orders", shape.table.key)
+    warehouse.ledger.note_tables("streams", [Table("streams.orders", (), shape.table.key)])
     refresh(warehouse)
     return Shop(warehouse, project)
 

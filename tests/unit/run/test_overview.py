@@ -31,7 +31,7 @@ def test_runs_tell_of_everything_that_was_done_the_newest_first(
     parts = (Part("read and landed", 0.1), Part("d_user", 0.2, "incremental", 1, 2))
     pulled = Run("1", "pull", "shop", datetime(2023, 1, 1), 0.5, "ok", 1, 2, "", parts)
     ledger.note_run(pulled)
-    ledger.batch("streams", 7, ["streams.visits", "key", 3, 0, 0, 3, MOMENT])
+    ledger.batch("streams", 7, [["streams.visits", "key", 3, 0, 0, 3, MOMENT]])
     ledger.note_report("daily", MOMENT, ["a@example.com"])
     session.execute(
         "INSERT INTO _asterism.incidents VALUES ('step', 'source shop', 'it is away', 'Look.', $1, NULL, $2, $3, '[]')",

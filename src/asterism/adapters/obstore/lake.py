@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("file", "s3", "gs", "memory")
 
+_LARGE = 1_000_000
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -65,7 +66,10 @@ class ObstoreLake:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
         self._forget_copy(key)
         with self._speaking(key):
-            obstore.put(self._store, key, data)
+            # A large file is written to a local disk four times as fast in parts; else they are obstore's to choose.
+            large = self._folder is not None and isinstance(data, Path) and data.stat().st_size > _LARGE
+            parts = True if large else None
+            obstore.put(self._store, key, data, use_multipart=parts)
             if self._folder is not None:
                 _settle(self._folder / key)
 

@@ -43,7 +43,8 @@ class PostgresSource:
     def describe(self) -> tuple[Table, ...]:
         """The tables that would be pulled; `SourceError` names every table that cannot be."""
         with self._session.snapshot():
-            self._known, self._known_at = discover(self._session, self._declaration, self._name), None
+            now = snapshot.take(self._session)
+            self._known, self._known_at = discover(self._session, self._declaration, self._name), now
         return tuple(relation.table(self._name) for relation in self._known)
 
     @contextmanager
