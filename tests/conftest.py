@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from emulators_gcp import bigquery, bigtable, gcs, lone_dataset, make_dataset, p
 
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
+gc.set_threshold(10_000, 20, 50)  # as the command line has it
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command that a test starts compiles all of the package anew
 MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and disk_usage(MEMORY).free > 8 * 2**30:
