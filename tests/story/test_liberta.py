@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -194,6 +194,27 @@ def test_the_stars_agree_with_the_files_and_with_what_was_landed(loaded):
     loaded("rebuild")
     assert loaded.ask("select * from d_user order by user_id") == before
     assert loaded.pull()["rows"] == 0
+
+
+def test_the_star_is_the_same_in_a_postgresql_as_on_the_stage_that_is_deployed(empty: Liberta) -> None:
+    settings = empty.root / "asterism.toml"
+    added = '[pg]\nwarehouse = "embedded:///.asterism/pg/warehouse"\nlake = ".asterism/pg/lake"\n'
+    added += '[pg.variables]\nRAWEVENTS_URL = ".asterism/rawevents"\n'
+    settings.write_text(f"{settings.read_text()}\n{added}")
+    generate(empty.files, 2000, 0)
+    for liberta in (there := replace(empty, stage="pg"), empty):
+        assert not liberta.pull()["held"]
+    there("check")  # nothing is wrong
+    asked = {"d_user": "*", "d_session": "*", "user_revenue": "*", "daily_users": "*"}
+    asked["f_revenue"] = "surr_session_id, surr_user_id, aud, zar, cast(cast(other as json) ->> 'PLN' as bigint) as pln"
+    for table, columns in asked.items():
+        found = [_rows(each.ask(f"select {columns} from {table}")) for each in (there, empty)]
+        assert found[0] == found[1], table
+    assert json.loads(there("verify", "--json"))["differences"] == 0
+
+
+def _rows(found: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in found)
 
 
 def test_a_load_that_was_killed_in_the_middle_goes_on_and_ends_equal(loaded, tmp_path):

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
+from sqlglot.errors import UnsupportedError
 
 from asterism.plan.bigquery_types import DIALECT, of_json, sql
-from asterism.plan.dialect import verbatim
+from asterism.plan.dialect import verbatim, written_patch
+from asterism.plan.jsonpath import steps
 
 
 def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - which of two operators it is
@@ -17,17 +19,12 @@ def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - whic
 
     def rule(node: exp.Expr) -> exp.Expr:
         path = node.args["expression"]
-        if isinstance(path, exp.Literal):
-            steps = [exp.JSONPathKey(this=path.name) if path.is_string else exp.JSONPathSubscript(this=path.name)]
-        else:
-            steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
-        if any(isinstance(each.this, exp.Expr) for each in steps):
-            return node
-        if not steps:  # a path that is computed: the name of a field
+        keys = steps(path)
+        if keys is None:  # computed: the name of a field
             found = f"{sql(node.this)}[{sql(path)}]"
             value = f"COALESCE(JSON_VALUE({found}), NULLIF(TO_JSON_STRING({found}), 'null'))"
             return of_json(found) if whole else verbatim(value)
-        said = "$" + "".join(_step(each) for each in steps)
+        said = "$" + "".join(_step(each) for each in keys)
         literal = exp.Literal.string(said).sql(dialect=DIALECT)
         found = f"JSON_QUERY({sql(node.this)}, {literal})"
         if whole:
@@ -40,11 +37,8 @@ def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - whic
 def patched(node: exp.Expr) -> exp.Expr:
     """`json_merge_patch` with an object that is written out: NULLs take fields away, others are set."""
     target, patch = node.expressions
-    try:
-        fields = json.loads(patch.name) if isinstance(patch, exp.Literal) else None
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict) or any(isinstance(value, dict) for value in fields.values()):
+    fields = written_patch(patch)
+    if fields is None:
         return node
     made = sql(target)
     for name, value in fields.items():
@@ -60,8 +54,10 @@ def _path(name: str) -> str:
     return str(exp.Literal.string(f'$."{name}"').sql(dialect=DIALECT))
 
 
-def _step(step: exp.Expr) -> str:
-    return f"[{step.this}]" if isinstance(step, exp.JSONPathSubscript) else f'."{step.this}"'
+def _step(step: str | int) -> str:
+    if isinstance(step, int) and step < 0:
+        raise UnsupportedError("BigQuery counts no place of a list from its end")
+    return f"[{step}]" if isinstance(step, int) else '."' + step.replace('"', '\\"') + '"'
 
 
 RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from types import MappingProxyType
 
 from sqlglot import exp
 
@@ -57,15 +55,7 @@ class Compiled:
 
 
 def compile_models(models: Iterable[Model], tables: Mapping[str, Table], root: Path | None = None) -> Compiled:
-    """Compile models over source tables. Problems are collected, never raised; `root` shortens the paths they name.
-
-    What was compiled lately is answered again, with all that its plans have made of themselves since.
-    """
-    return _compiled(tuple(models), tuple(tables.items()), root)
-
-
-@lru_cache(maxsize=8)
-def _compiled(models: tuple[Model, ...], tables: tuple[tuple[str, Table], ...], root: Path | None) -> Compiled:
+    """Compile models over source tables. Problems are collected, never raised; `root` shortens the paths they name."""
     named = {model.name: model for model in models}
     parsed: dict[str, exp.Query] = {}
     problems: list[Problem] = []
@@ -106,7 +96,7 @@ def _compiled(models: tuple[Model, ...], tables: tuple[tuple[str, Table], ...], 
         for plan in made:
             known[plan.table.name] = stored_table(plan)
     problems += _references(named, known, root)
-    return Compiled(tuple(plans), tuple(problems), MappingProxyType(known))
+    return Compiled(tuple(plans), tuple(problems), known)
 
 
 def stored_table(plan: Plan) -> Table:

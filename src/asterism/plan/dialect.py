@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from sqlglot import exp
 
 NUMBERS = {
@@ -28,3 +31,12 @@ def numbered(node: exp.Expr) -> exp.Expr:
 def whole(node: exp.Expr) -> exp.Expr:
     """A part of a date as the integer that it is in DuckDB; PostgreSQL's are numeric."""
     return node if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "BIGINT")
+
+
+def written_patch(patch: exp.Expr) -> dict[str, Any] | None:
+    """The fields of a `json_merge_patch` that is written out and has no object in it; None of any other."""
+    try:
+        fields = json.loads(patch.name) if isinstance(patch, exp.Literal) else None
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and not any(isinstance(each, dict) for each in fields.values()) else None

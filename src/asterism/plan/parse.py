@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from asterism.errors import Problem
+from asterism.plan.jsonpath import Duck
 
 DIALECT = "duckdb, normalization_strategy=case_sensitive"
 ONE = "Keep one SELECT a file."
@@ -44,7 +45,7 @@ class Refused(Exception):
 def parse(sql: str) -> exp.Query:
     """Parse one SELECT (or set operation) of DuckDB's dialect. Raises Refused."""
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read="duckdb") if statement is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=Duck) if statement is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = str(first.get("highlight") or "").strip()

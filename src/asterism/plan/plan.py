@@ -127,12 +127,18 @@ class Plan:
         self, kind: tuple[str, ...], moment: datetime, make: Callable[[], exp.Query | None], dialect: str
     ) -> str | None:
         tick = moment if self.unit else None
-        found = self._texts.get(kind)
-        if found is None or found[0] != tick:
+        if self._ticks.get("tick") != tick:
+            self._texts.clear()
+            self._ticks["tick"] = tick
+        if kind not in self._texts:
             made = make()
-            found = self._texts[kind] = (tick, None if made is None else translate(made, dialect))
-        return found[1]
+            self._texts[kind] = None if made is None else translate(made, dialect)
+        return self._texts[kind]
 
     @cached_property
-    def _texts(self) -> dict[tuple[str, ...], tuple[datetime | None, str | None]]:
-        return {}  # each with the moment that it was made for: a plan may serve several at once
+    def _texts(self) -> dict[tuple[str, ...], str | None]:
+        return {}
+
+    @cached_property
+    def _ticks(self) -> dict[str, datetime | None]:
+        return {}

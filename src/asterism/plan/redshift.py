@@ -7,12 +7,14 @@ of no length has 256 bytes. https://docs.aws.amazon.com/redshift/latest/dg/c_red
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
 from asterism.declare.table import REDSHIFT_TEXT
 from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole
+from asterism.plan.jsonpath import steps
 
 DIALECT = "redshift"
 TEXT, JSON, UUID, INTERVAL = (f"VARCHAR({REDSHIFT_TEXT[kind]})" for kind in ("VARCHAR", "JSON", "UUID", "INTERVAL"))
@@ -152,13 +154,20 @@ def _unix_time(node: exp.Expr) -> exp.Expr:
 
 
 def _json(node: exp.Expr) -> exp.Expr:
-    """`->` and `->>` by keys; JSON is text there, and so is what comes out. What is no JSON answers NULL."""
-    path = node.args["expression"]
-    steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
-    if not steps or not all(isinstance(each, exp.JSONPathKey) for each in steps):
-        return node
-    keys = ", ".join(sql(exp.Literal.string(str(each.this))) for each in steps)
-    return verbatim(f"NULLIF(JSON_EXTRACT_PATH_TEXT({sql(node.this)}, {keys}, TRUE), '')")
+    """`->` and `->>`; JSON is text there, and so is what comes out. What is no JSON answers NULL."""
+    found = steps(node.args["expression"])
+    if found is None:
+        return verbatim(f"NULLIF(JSON_EXTRACT_PATH_TEXT({sql(node.this)}, {sql(node.args['expression'])}, TRUE), '')")
+    value = sql(node.this)
+    for of_list, some in groupby(found, key=lambda each: isinstance(each, int)):
+        if not of_list:
+            keys = ", ".join(sql(exp.Literal.string(str(each))) for each in some)
+            value = f"NULLIF(JSON_EXTRACT_PATH_TEXT({value}, {keys}, TRUE), '')"
+        for place in some if of_list else ():
+            if int(place) < 0:
+                raise UnsupportedError("Redshift counts no place of a list from its end")
+            value = f"NULLIF(JSON_EXTRACT_ARRAY_ELEMENT_TEXT({value}, {place}, TRUE), '')"
+    return verbatim(value)
 
 
 _TYPES = {**NUMBERS, "JSON": JSON, "UUID": UUID, "INTERVAL": INTERVAL}

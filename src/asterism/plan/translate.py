@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import UnsupportedError
 
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
+from asterism.errors import EngineError
 from asterism.plan import bigquery, bigquery_types, redshift
-from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole
+from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole, written_patch
+from asterism.plan.jsonpath import Duck, steps
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
-    """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2`."""
-    if isinstance(statement, str):
-        lowered = statement.lower()
-        plain = dialect == "duckdb" and "_same(" not in lowered and "surrogate_key(" not in lowered
-        return statement if plain else _translate_text(statement, dialect)
-    return _generate(statement.copy(), dialect)
+    """The statement as text of `dialect`, with every name quoted as it is spelled and parameters as `$1`, `$2`.
+
+    Raises EngineError for what is known not to be there.
+    """
+    try:
+        if isinstance(statement, str):
+            lowered = statement.lower()
+            plain = dialect == "duckdb" and "_same(" not in lowered and "surrogate_key(" not in lowered
+            return statement if plain else _translate_text(statement, dialect)
+        return _generate(statement.copy(), dialect)
+    except UnsupportedError as error:
+        fact = f"it cannot be asked this: {str(error).rstrip('.')}"
+        raise EngineError(f"the warehouse ({dialect})", fact, "Say it another way.") from error
 
 
 def identifier(name: str, dialect: str) -> str:
@@ -39,7 +50,7 @@ def layout(wanted: Layout | None, types: Mapping[str, str], dialect: str) -> str
 
 @lru_cache(maxsize=2048)
 def _translate_text(statement: str, dialect: str) -> str:
-    return _generate(sqlglot.parse_one(statement, read="duckdb"), dialect)
+    return _generate(sqlglot.parse_one(statement, read=Duck), dialect)
 
 
 def _generate(tree: exp.Expr, dialect: str) -> str:
@@ -130,6 +141,7 @@ _POSTGRES_FUNCTIONS: dict[str, str] = {
     "isodow": "CAST(EXTRACT(ISODOW FROM {0}) AS BIGINT)",
     "isoyear": "CAST(EXTRACT(ISOYEAR FROM {0}) AS BIGINT)",
     "epoch_ms": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 millisecond')",
+    "make_timestamp": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 microsecond')",
 }
 
 
@@ -142,7 +154,32 @@ def _function(name: str) -> Callable[[exp.Expr], exp.Expr]:
     return rule
 
 
+def _keys(node: exp.Expr) -> exp.Expr:
+    """`json_keys`: in the order that jsonb keeps them in, and none of what is no object."""
+    if node.args.get("expression"):
+        return node
+    value = node.this.sql("postgres", identify=True)
+    keys = f"WHEN JSONB_TYPEOF({value}) = 'object' THEN ARRAY(SELECT JSONB_OBJECT_KEYS({value}))"
+    return verbatim(f"(CASE {keys} WHEN NOT {value} IS NULL THEN CAST(ARRAY[] AS TEXT[]) END)")
+
+
+def _patched(node: exp.Expr) -> exp.Expr:
+    """`json_merge_patch` with an object that is written out: NULLs take fields away. What is no object is the patch."""
+    target, patch = node.expressions
+    fields = written_patch(patch)
+    if fields is None:
+        return node
+    value, other = target.sql("postgres", identify=True), f"CAST({patch.sql('postgres')} AS JSONB)"
+    gone = ", ".join(exp.Literal.string(name).sql("postgres") for name, each in fields.items() if each is None)
+    left = f"({value} - CAST(ARRAY[{gone}] AS TEXT[]))"
+    kept = exp.Literal.string(json.dumps({name: each for name, each in fields.items() if each is not None}))
+    made = f"{left} || CAST({kept.sql('postgres')} AS JSONB)"
+    return verbatim(f"(CASE WHEN JSONB_TYPEOF({value}) = 'object' THEN {made} ELSE {other} END)")
+
+
 def _anonymous(node: exp.Expr) -> exp.Expr:
+    if node.name.lower() == "json_merge_patch":
+        return _patched(node)
     template = _POSTGRES_FUNCTIONS.get(node.name.lower())
     if template is None:
         return node
@@ -150,24 +187,22 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
 
 
 def _unix_time(node: exp.Expr) -> exp.Expr:
-    """`epoch_ms`: a time without a zone, as in DuckDB."""
+    """`epoch_ms` and `make_timestamp`: a time without a zone, as in DuckDB."""
     scale = node.args.get("scale")
-    if scale is None or scale.name != "3":
-        return node
-    return verbatim(_POSTGRES_FUNCTIONS["epoch_ms"].format(node.this.sql("postgres", identify=True)))
+    name = {"3": "epoch_ms", "6": "make_timestamp"}.get(scale.name if scale is not None else "")
+    return verbatim(_POSTGRES_FUNCTIONS[name].format(node.this.sql("postgres", identify=True))) if name else node
 
 
 def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
     """`->` and `->>` with a path of keys and places; JSON is jsonb there."""
 
     def rule(node: exp.Expr) -> exp.Expr:
-        path = node.args["expression"]
-        steps = path.expressions[1:] if isinstance(path, exp.JSONPath) else []
-        plain = all(isinstance(each, (exp.JSONPathKey, exp.JSONPathSubscript)) for each in steps)
-        if not steps or not plain or any(isinstance(each.this, exp.Expr) for each in steps):
+        found = steps(node.args["expression"])
+        if found is None:
             return node
-        keys = ", ".join(exp.Literal.string(str(each.this)).sql("postgres") for each in steps)
-        return verbatim(f"({node.this.sql('postgres', identify=True)} {operator} ARRAY[{keys}])")
+        keys = ", ".join(exp.Literal.string(str(each)).sql("postgres") for each in found)
+        path = f"ARRAY[{keys}]" if keys else "'{}'"
+        return verbatim(f"({node.this.sql('postgres', identify=True)} {operator} {path})")
 
     return rule
 
@@ -222,6 +257,8 @@ _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
         exp.UnixToTime: _unix_time,
         exp.JSONExtract: _json("#>"),
         exp.JSONExtractScalar: _json("#>>"),
+        exp.JSONKeys: _keys,
+        exp.DateFromParts: lambda node: exp.Anonymous(this="MAKE_DATE", expressions=[*node.args.values()]),
         exp.Dayname: _function("dayname"),
         exp.Monthname: _function("monthname"),
         exp.DayOfWeekIso: _function("isodow"),

@@ -12,29 +12,83 @@ from conftest import Database
 from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.gcp.bigquery.engine import BigQueryEngine
 from asterism.adapters.postgres.engine import PostgresEngine
+from asterism.errors import EngineError
+from asterism.plan.parse import parse
 from asterism.plan.translate import translate
 
 JSON = """cast('{"a": {"b": [1, "two"]}, "it''s": {"x": "y"}, "n": null}' as json)"""
+
+
+KEYED = (
+    """cast('{"a": {"b": [1, 2]}, "a.b": 3, "it''s": [5, 6], "a-b": [7, 8], "x/y": 9, "a b": 1, "[0]": 4}' as json)"""
+)
+WHOLE = ("$", "")
+EVERYWHERE = ("a.b", "$.a.b", "$.a-b[1]", "$.it''s[1]", '$."a.b"', "x/y", "a b", "[0]")
+PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
 
 
 @pytest.mark.parametrize(
     "expression",
     [
         "epoch_ms(1760000000123)",
+        "make_timestamp(1760000000123456)",
+        "make_timestamp(-1)",
+        "make_date(2024, 2, 29)",
         f"{JSON} ->> 'n'",
         f"{JSON} ->> 'nothing'",
         f"{JSON} -> 'it''s' ->> 'x'",
         f"{JSON} ->> '$.a.b[1]'",
         f"json_extract_string({JSON}, '$.a.b[0]')",
         f"cast({JSON} -> 'a' -> 'b' ->> 0 as integer) + 1",
+        f"(SELECT string_agg(k, ',' ORDER BY k) FROM (SELECT unnest(json_keys({JSON})) AS k) AS q)",
+        "(SELECT count(*) FROM (SELECT unnest(json_keys(cast('[1]' AS json))) AS k) AS q)",
+        "json_keys(cast(NULL AS json)) IS NULL",
+        *(f"replace({KEYED} ->> '{path}', ' ', '')" for path in PATHS if path not in WHOLE),
+        *(f"{KEYED} -> '{path}' ->> 'x/y'" for path in WHOLE),
+        *(
+            f"json_merge_patch(cast({target} AS json), '{{\"n\": null, \"a\": 1, \"it''s\": [2, 3]}}') ->> '{path}'"
+            for target in ("""'{"n": 7, "a": {"b": 1}, "o": 8}'""", "'[1]'", "NULL")
+            for path in ("n", "a", "o", "$.it''s[1]")
+        ),
     ],
 )
 def test_an_expression_has_the_same_value_in_postgresql(expression: str, make_database: Callable[[], Database]) -> None:
     values = []
     for engine in (DuckDBEngine(), PostgresEngine(make_database().url)):
-        values.append(engine.rows(translate(f"SELECT {expression}", engine.dialect)))
+        values.append(engine.rows(translate(parse(f"SELECT {expression}"), engine.dialect)))
         engine.close()
     assert values[0] == values[1]
+
+
+def test_a_path_into_json_is_read_as_duckdb_reads_it() -> None:
+    engine = DuckDBEngine()
+    for path in PATHS:
+        sql = f"SELECT {KEYED} ->> '{path}'"
+        assert engine.rows(translate(parse(sql), "duckdb")) == engine.rows(sql), path
+    engine.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "bigquery", "redshift"])
+@pytest.mark.parametrize("path", ["*", "$.*", "$..b", "$.a[*]", "$a", "$."])
+def test_a_path_that_an_engine_has_not_is_refused(path: str, dialect: str) -> None:
+    with pytest.raises(EngineError, match="not one of keys and places"):
+        translate(parse(f"SELECT x ->> '{path}' FROM t"), dialect)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a.b", "NULLIF(JSON_EXTRACT_PATH_TEXT(\"x\", 'a.b', TRUE), '')"),
+        ("$.a.b", "NULLIF(JSON_EXTRACT_PATH_TEXT(\"x\", 'a', 'b', TRUE), '')"),
+        (
+            "$.a[1].b",
+            """NULLIF(JSON_EXTRACT_PATH_TEXT(NULLIF(JSON_EXTRACT_ARRAY_ELEMENT_TEXT(\
+NULLIF(JSON_EXTRACT_PATH_TEXT("x", 'a', TRUE), ''), 1, TRUE), ''), 'b', TRUE), '')""",
+        ),
+    ],
+)
+def test_a_path_in_redshift_goes_through_keys_and_places(path: str, expected: str) -> None:
+    assert translate(parse(f"SELECT x ->> '{path}' FROM t"), "redshift") == f'SELECT {expected} FROM "t"'
 
 
 def test_the_latest_row_is_the_same_by_one_term_and_without_a_window() -> None:
@@ -53,6 +107,7 @@ def test_the_latest_row_is_the_same_by_one_term_and_without_a_window() -> None:
 QUERIES = (
     f"""SELECT epoch_ms(1760000000123), {JSON} ->> 'n', {JSON} ->> 'nothing', {JSON} -> 'it\'\'s' ->> 'x',
             {JSON} ->> '$.a.b[1]', cast({JSON} -> 'a' -> 'b' ->> 0 as integer) + 1""",
+    "SELECT " + ", ".join(f"{KEYED} ->> '{path}'" for path in EVERYWHERE),
     """SELECT surrogate_key(7, 'ä:', NULL, TIMESTAMP '2024-02-29 07:55:00.12', DATE '2024-02-29', true),
             surrogate_key(TIMESTAMP '2024-02-29 07:55:00')""",
     """SELECT dayname(d), isodow(d), extract(dow FROM d), extract(doy FROM d), quarter(d), extract(week FROM d),
