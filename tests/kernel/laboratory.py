@@ -157,18 +157,19 @@ class Laboratory:
             columns = [*target.columns, *others]
             content = contents[name] = self._counted(name, columns)
             tick = states[name].ticked_at or self.moment
-            expected = refresh.tables.computed(plan, plan.full_sql(tick, self.engine.dialect), target)
+            expected = refresh.tables.shaped(plan, plan.full_sql(tick, self.engine.dialect), target)
             if target.floats:
+                made = self.session.keep(expected, native=True)
                 where = " WHERE is_current" if target.record else ""
                 current = self.session.keep(f"SELECT {listed(target.columns)} FROM {quote(name)} AS t{where}")
-                pairs = ((current, expected), (expected, current))
+                pairs = ((current, made), (made, current))
                 found = [self._counted(difference(self.session, target, *each), target.columns) for each in pairs]
             else:
                 stands = Counter[Row]()
                 for row, times in content.items():
                     if not target.record or row[columns.index("is_current")]:
                         stands[row[: len(target.columns)]] += times
-                wanted = self._counted(expected, target.columns)
+                wanted = Counter(_plain(row) for row in self.engine.rows(expected))
                 found = [stands - wanted, wanted - stands]
             if target.kept_for:
                 found[0] = Counter()

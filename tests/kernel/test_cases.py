@@ -27,8 +27,8 @@ def follow(engine: Engine, case: Case, mutant: str | None = None) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-def test_the_case_is_right_on_duckdb(case: Case) -> None:
-    follow(DuckDBEngine(), case)
+def test_the_case_is_right_on_duckdb(case: Case, fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
+    follow(fresh_duckdb(), case)
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
@@ -37,23 +37,25 @@ def test_the_case_is_right_on_postgresql(case: Case, fresh_postgres: Callable[[]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_spoiled_scope_pass_is_noticed(mutant: str) -> None:
+def test_a_spoiled_scope_pass_is_noticed(mutant: str, fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     """Every way in which the scope pass could be wrong makes some case fail."""
     for case in CASES:
         try:
-            follow(DuckDBEngine(), case, mutant)
+            follow(fresh_duckdb(), case, mutant)
         except AssertionError:
             return
     pytest.fail(f"no case notices that {mutant}")
 
 
-def test_a_violated_key_holds_the_model_and_its_descendants_and_nothing_else() -> None:
+def test_a_violated_key_holds_the_model_and_its_descendants_and_nothing_else(
+    fresh_duckdb: Callable[[], DuckDBEngine],
+) -> None:
     models = [
         model("m", "select x as id, g from r.a where x is not null", "id"),
         model("after_m", "select g, count(*) as n from m group by g", "g"),
         model("beside", "select k, g from r.a", "k"),
     ]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(START)
     laboratory.step(put(a=[(5, 1, "z")]))
     states = laboratory.ledger.models()
@@ -71,10 +73,10 @@ def test_a_violated_key_holds_the_model_and_its_descendants_and_nothing_else() -
     assert laboratory.rows("select g from m where id = 1") == [("z",)]
 
 
-def test_a_violated_key_is_noticed_where_the_scope_is_not_the_key() -> None:
+def test_a_violated_key_is_noticed_where_the_scope_is_not_the_key(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     """Windows are maintained by partition, so two partitions could each add a row of one key."""
     models = [model("m", "select x, g, count(*) over (partition by g) as n from r.a where x is not null", "x")]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(put(a=[(1, 1, "p"), (2, 2, "q")]))
     laboratory.step(put(a=[(3, 1, "q")]))
     assert laboratory.ledger.models()["m"].state == "held"
@@ -82,9 +84,9 @@ def test_a_violated_key_is_noticed_where_the_scope_is_not_the_key() -> None:
     assert laboratory.ledger.models()["m"].state == "current"
 
 
-def test_an_edited_model_is_rebuilt_and_what_follows_with_it() -> None:
+def test_an_edited_model_is_rebuilt_and_what_follows_with_it(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     models = [model("m", "select k, x from r.a", "k"), model("n", "select x, count(*) as c from m group by x", "x")]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(START)
     laboratory.edit(model("m", "select k, x, g from r.a where k > 1", "k"))
     laboratory.step()
@@ -92,21 +94,21 @@ def test_an_edited_model_is_rebuilt_and_what_follows_with_it() -> None:
     assert laboratory.rows("select sum(c) from n") == [(3,)]
 
 
-def test_an_edited_model_with_history_keeps_its_older_versions() -> None:
+def test_an_edited_model_with_history_keeps_its_older_versions(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     models = [model("m", "select k, x from r.a", "k", history=True)]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(START)
     laboratory.edit(model("m", "select k, x, g from r.a", "k", history=True))
     laboratory.step()
     assert laboratory.rows("select count(*), count(*) filter (where is_current) from m") == [(7, 4)], "one row has no g"
 
 
-def test_the_clock_refreshes_a_model_when_its_day_ends_and_not_before() -> None:
+def test_the_clock_refreshes_a_model_when_its_day_ends_and_not_before(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     models = [
         model("m", "select k, current_date as today from r.a", "k"),
         model("n", "select today, count(*) as c from m group by 1", "today"),
     ]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(START)
     assert [each.table for each in laboratory.step().report] == []
     laboratory.moment = datetime(2024, 1, 1, 23, 59, 58)
@@ -115,13 +117,13 @@ def test_the_clock_refreshes_a_model_when_its_day_ends_and_not_before() -> None:
     assert str(laboratory.rows("select today, c from n")) == "[(datetime.date(2024, 1, 2), 4)]"
 
 
-def test_a_dimension_row_stays_while_a_version_of_a_fact_refers_to_it() -> None:
+def test_a_dimension_row_stays_while_a_version_of_a_fact_refers_to_it(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     references = (Reference("x", "dim"),)
     models = [
         model("dim", "select k, h from r.b", "k", kind="dimension"),
         model("fact", "select k, x from r.a", "k", kind="fact", history=True, references=references),
     ]
-    laboratory = Laboratory(DuckDBEngine(), CASES[0].tables, models)
+    laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)
     laboratory.step(START)
     laboratory.step(put(a=[(1, 2, "p")]) | gone(b=[(1,), (9,)]))
     assert laboratory.rows("select k from dim order by k") == [(1,), (2,), (9,)], "both are in versions"
@@ -130,9 +132,9 @@ def test_a_dimension_row_stays_while_a_version_of_a_fact_refers_to_it() -> None:
     assert laboratory.rows("select k from dim order by k") == [(1,), (2,), (9,)], "nothing ever referred to 50"
 
 
-def test_the_same_batch_twice_changes_nothing() -> None:
+def test_the_same_batch_twice_changes_nothing(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     laboratory = Laboratory(
-        DuckDBEngine(), CASES[0].tables, [model("m", "select g, sum(x) as s from r.a group by g", "g")]
+        fresh_duckdb(), CASES[0].tables, [model("m", "select g, sum(x) as s from r.a group by g", "g")]
     )
     laboratory.step(START)
     refresh = laboratory.step(START)
@@ -140,7 +142,9 @@ def test_the_same_batch_twice_changes_nothing() -> None:
     assert not refresh.report
 
 
-def test_a_surrogate_key_is_the_same_integer_on_every_engine(fresh_postgres: Callable[[], PostgresEngine]) -> None:
+def test_a_surrogate_key_is_the_same_integer_on_every_engine(
+    fresh_postgres: Callable[[], PostgresEngine], fresh_duckdb: Callable[[], DuckDBEngine]
+) -> None:
     models = [
         model("m", "select k, surrogate_key(k, g) as s, surrogate_key(x) as t, surrogate_key(w) as u from r.d", "k")
     ]
@@ -148,7 +152,7 @@ def test_a_surrogate_key_is_the_same_integer_on_every_engine(fresh_postgres: Cal
     batch = {"r.d": ([(1, datetime(2024, 2, 3, 4, 5, 6, 700), "ü"), (2, None, None)], [])}
     batch = {"r.d": ([(*row, "1.50") for row in batch["r.d"][0]], [])}
     found = []
-    for engine in (DuckDBEngine(), fresh_postgres()):
+    for engine in (fresh_duckdb(), fresh_postgres()):
         laboratory = Laboratory(engine, tables, models)
         laboratory.step(batch)  # type: ignore[arg-type]
         found.append(laboratory.rows("select k, s, t, u from m order by k"))

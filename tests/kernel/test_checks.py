@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,13 +36,9 @@ UNKNOWN = (3, None, None, None)
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if request.param == "postgres":
-        yield request.getfixturevalue("fresh_postgres")()
-        return
-    made = DuckDBEngine()
-    yield made
-    made.close()
+def engine(request: pytest.FixtureRequest) -> Engine:
+    made: Engine = request.getfixturevalue(f"fresh_{request.param}")()
+    return made
 
 
 def models(*checks: Check, history: bool = False) -> list[Model]:

@@ -50,6 +50,10 @@ class Tables:
 
     def computed(self, plan: Plan, query: str, target: Target) -> str:
         """The result of a query of the engine's dialect, in a temporary table with the types of the stored one."""
+        return self.session.keep(self.shaped(plan, query, target), native=True)
+
+    def shaped(self, plan: Plan, query: str, target: Target) -> str:
+        """A query of the engine's dialect, with the types of the stored table."""
         dialect = self.session.engine.dialect
         stored = {column.name: column.type for column in self.session.columns(plan.table.name)}
         casts = [
@@ -57,7 +61,7 @@ class Tables:
             for each in target.columns
         ]
         listing = ", ".join(each.removeprefix("SELECT ") for each in casts)
-        return self.session.keep(f"SELECT {listing} FROM ({query}) AS q", native=True)
+        return f"SELECT {listing} FROM ({query}) AS q"
 
     def insert(self, name: str, query: str, target: Target) -> int:
         """Append the result of a query of the engine's dialect."""
