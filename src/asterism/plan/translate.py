@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
@@ -13,9 +12,9 @@ from sqlglot.errors import UnsupportedError
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
 from asterism.errors import EngineError
-from asterism.plan import bigquery, bigquery_types, redshift
-from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole, written_patch
-from asterism.plan.jsonpath import Duck, steps
+from asterism.plan import bigquery, bigquery_types, postgres, redshift
+from asterism.plan.dialect import verbatim
+from asterism.plan.jsonpath import Duck
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
@@ -125,103 +124,6 @@ def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     return verbatim(f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
 
 
-def _try_cast(node: exp.Expr) -> exp.Expr:
-    value = node.this.sql("postgres", identify=True)
-    kind = node.args["to"].sql("postgres")
-    return verbatim(f"CASE WHEN PG_INPUT_IS_VALID(CAST({value} AS TEXT), '{kind}') THEN CAST({value} AS {kind}) END")
-
-
-def _first(node: exp.Expr) -> exp.Expr:
-    return verbatim(f"(ARRAY_AGG({node.this.sql('postgres', identify=True)}))[1]")
-
-
-_POSTGRES_FUNCTIONS: dict[str, str] = {
-    "dayname": "TRIM(TO_CHAR({0}, 'FMDay'))",
-    "monthname": "TRIM(TO_CHAR({0}, 'FMMonth'))",
-    "isodow": "CAST(EXTRACT(ISODOW FROM {0}) AS BIGINT)",
-    "isoyear": "CAST(EXTRACT(ISOYEAR FROM {0}) AS BIGINT)",
-    "epoch_ms": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 millisecond')",
-    "make_timestamp": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 microsecond')",
-}
-
-
-def _function(name: str) -> Callable[[exp.Expr], exp.Expr]:
-    template = _POSTGRES_FUNCTIONS[name]
-
-    def rule(node: exp.Expr) -> exp.Expr:
-        return verbatim(template.format(node.this.sql("postgres", identify=True)))
-
-    return rule
-
-
-def _keys(node: exp.Expr) -> exp.Expr:
-    """`json_keys`: in the order that jsonb keeps them in, and none of what is no object."""
-    if node.args.get("expression"):
-        return node
-    value = node.this.sql("postgres", identify=True)
-    keys = f"WHEN JSONB_TYPEOF({value}) = 'object' THEN ARRAY(SELECT JSONB_OBJECT_KEYS({value}))"
-    return verbatim(f"(CASE {keys} WHEN NOT {value} IS NULL THEN CAST(ARRAY[] AS TEXT[]) END)")
-
-
-def _patched(node: exp.Expr) -> exp.Expr:
-    """`json_merge_patch` with an object that is written out: NULLs take fields away. What is no object is the patch."""
-    target, patch = node.expressions
-    fields = written_patch(patch)
-    if fields is None:
-        return node
-    value, other = target.sql("postgres", identify=True), f"CAST({patch.sql('postgres')} AS JSONB)"
-    gone = ", ".join(exp.Literal.string(name).sql("postgres") for name, each in fields.items() if each is None)
-    left = f"({value} - CAST(ARRAY[{gone}] AS TEXT[]))"
-    kept = exp.Literal.string(json.dumps({name: each for name, each in fields.items() if each is not None}))
-    made = f"{left} || CAST({kept.sql('postgres')} AS JSONB)"
-    return verbatim(f"(CASE WHEN JSONB_TYPEOF({value}) = 'object' THEN {made} ELSE {other} END)")
-
-
-def _anonymous(node: exp.Expr) -> exp.Expr:
-    if node.name.lower() == "json_merge_patch":
-        return _patched(node)
-    template = _POSTGRES_FUNCTIONS.get(node.name.lower())
-    if template is None:
-        return node
-    return verbatim(template.format(*(each.sql("postgres", identify=True) for each in node.expressions)))
-
-
-def _unix_time(node: exp.Expr) -> exp.Expr:
-    """`epoch_ms` and `make_timestamp`: a time without a zone, as in DuckDB."""
-    scale = node.args.get("scale")
-    name = {"3": "epoch_ms", "6": "make_timestamp"}.get(scale.name if scale is not None else "")
-    return verbatim(_POSTGRES_FUNCTIONS[name].format(node.this.sql("postgres", identify=True))) if name else node
-
-
-def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
-    """`->` and `->>` with a path of keys and places; JSON is jsonb there."""
-
-    def rule(node: exp.Expr) -> exp.Expr:
-        found = steps(node.args["expression"])
-        if found is None:
-            return node
-        keys = ", ".join(exp.Literal.string(str(each)).sql("postgres") for each in found)
-        path = f"ARRAY[{keys}]" if keys else "'{}'"
-        return verbatim(f"({node.this.sql('postgres', identify=True)} {operator} {path})")
-
-    return rule
-
-
-def _part(part: str) -> Callable[[exp.Expr], exp.Expr]:
-    def rule(node: exp.Expr) -> exp.Expr:
-        return verbatim(f"CAST(EXTRACT({part} FROM {node.this.sql('postgres', identify=True)}) AS BIGINT)")
-
-    return rule
-
-
-_TYPES = {**NUMBERS, "JSON": "JSONB"}
-
-
-def _type(node: exp.Expr) -> exp.Expr:
-    name = _TYPES.get(getattr(node.this, "value", str(node.this)))
-    return exp.DataType.build(name, dialect="postgres") if name else node
-
-
 _Rule = Callable[[exp.Expr], exp.Expr]
 
 
@@ -246,29 +148,5 @@ _RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
     bigquery_types.DIALECT: bigquery.RULES,
     "duckdb": {exp.Window: _one_term},
     redshift.DIALECT: redshift.RULES,
-    "postgres": {
-        exp.TryCast: _try_cast,
-        exp.First: _first,
-        exp.Parameter: numbered,
-        exp.Placeholder: numbered,
-        exp.DataType: _type,
-        exp.Extract: whole,
-        exp.Anonymous: _anonymous,
-        exp.UnixToTime: _unix_time,
-        exp.JSONExtract: _json("#>"),
-        exp.JSONExtractScalar: _json("#>>"),
-        exp.JSONKeys: _keys,
-        exp.DateFromParts: lambda node: exp.Anonymous(this="MAKE_DATE", expressions=[*node.args.values()]),
-        exp.Dayname: _function("dayname"),
-        exp.Monthname: _function("monthname"),
-        exp.DayOfWeekIso: _function("isodow"),
-        exp.Year: _part("YEAR"),
-        exp.Month: _part("MONTH"),
-        exp.Day: _part("DAY"),
-        exp.Quarter: _part("QUARTER"),
-        exp.DayOfMonth: _part("DAY"),
-        exp.DayOfYear: _part("DOY"),
-        exp.Hour: _part("HOUR"),
-        exp.Minute: _part("MINUTE"),
-    },
+    "postgres": postgres.RULES,
 }

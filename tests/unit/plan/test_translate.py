@@ -22,6 +22,10 @@ JSON = """cast('{"a": {"b": [1, "two"]}, "it''s": {"x": "y"}, "n": null}' as jso
 KEYED = (
     """cast('{"a": {"b": [1, 2]}, "a.b": 3, "it''s": [5, 6], "a-b": [7, 8], "x/y": 9, "a b": 1, "[0]": 4}' as json)"""
 )
+PARTS = (
+    "extract(second FROM T)", "extract(epoch FROM T)", "extract(millisecond FROM T)", "extract(week FROM T)",
+    "second(T)", "date_part('second', T)", "date_part('dow', T)", "datepart('hour', T)", "date_trunc('day', T)",
+)  # fmt: skip
 WHOLE = ("$", "")
 EVERYWHERE = ("a.b", "$.a.b", "$.a-b[1]", "$.it''s[1]", '$."a.b"', "x/y", "a b", "[0]")
 PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
@@ -34,6 +38,18 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "make_timestamp(1760000000123456)",
         "make_timestamp(-1)",
         "make_date(2024, 2, 29)",
+        *(each.replace("T)", "timestamp '2023-12-31 10:30:45.987654')") for each in PARTS),
+        "7 // 2",
+        "-7 // 2",
+        "date_trunc('month', date '2024-02-29')",
+        "date_trunc('week', timestamptz '2024-02-29 10:00:00+02')",
+        "strptime('29/02/2024 10:11', '%d/%m/%Y %H:%M')",
+        "strftime(date '2024-02-29', '%d.%m.%y')",
+        "[1, 2, 3][-1]",
+        "[1, 2, 3][-3]",
+        "'abc' SIMILAR TO 'a.c|x'",
+        "generate_series(1, 3)",
+        "range(3)",
         f"{JSON} ->> 'n'",
         f"{JSON} ->> 'nothing'",
         f"{JSON} -> 'it''s' ->> 'x'",
@@ -66,6 +82,14 @@ def test_a_path_into_json_is_read_as_duckdb_reads_it() -> None:
         sql = f"SELECT {KEYED} ->> '{path}'"
         assert engine.rows(translate(parse(sql), "duckdb")) == engine.rows(sql), path
     engine.close()
+
+
+@pytest.mark.parametrize(
+    "expression", ["strftime(d, '%p')", "strptime(s, '%p')", "substring(s, -3, 2)", "format('{}', s)", "s ->> '$.*'"]
+)
+def test_what_would_be_something_else_in_postgresql_is_refused(expression: str) -> None:
+    with pytest.raises(EngineError, match="it cannot be asked this"):
+        translate(parse(f"SELECT {expression} FROM t"), "postgres")
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "bigquery", "redshift"])
