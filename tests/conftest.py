@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from itertools import count, islice
 from pathlib import Path
@@ -19,6 +21,7 @@ import psycopg
 import pytest
 from emulators_gcp import bigquery, bigtable, gcs, lone_dataset, make_dataset, pubsub  # noqa: F401 - fixtures
 
+from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.postgres.embedded import Embedded, embedded
 
 gc.set_threshold(10_000, 20, 50)  # as the command line has it
@@ -55,6 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         length = (len(items) - len(ordered)) // (workers - worker)
         ordered += [*share, *islice(rest, max(0, length - len(share)))]
     items[:] = [*ordered, *rest]
+
+
+@cache
+def parquet() -> DuckDBParquet:
+    """Parquet for the tests of a process, one after the other: to make one takes longer than most that it is asked."""
+    return DuckDBParquet()
+
+
+@atexit.register
+def _forget() -> None:
+    parquet.cache_clear()  # what is left when Python ends is told as leaked
 
 
 class Database:

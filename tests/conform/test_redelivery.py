@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from conftest import parquet
 
 from asterism import Platform, Record
 from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.sqlite.events import SqliteEvents
 from asterism.adapters.sqlite.log import SqliteLog
@@ -100,7 +100,7 @@ class Doors:
         self.events = events or SqliteEvents(folder / "events.db")
         engine, lake = DuckDBEngine(folder / "warehouse.duckdb"), ObstoreLake((folder / "lake").as_uri())
         self.streams = Streams.of(self.platform.streams, DuckDBLines())
-        self.warehouse = Warehouse(engine, lake, DuckDBParquet(), (), streams=self.streams)
+        self.warehouse = Warehouse(engine, lake, parquet(), (), streams=self.streams)
         self.warehouse.ledger.prepare()
         self.open()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from conftest import parquet
+
 from asterism.adapters.duckdb.lines import DuckDBLines
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.sqlite.log import SqliteLog
 from asterism.adapters.sqlite.state import SqliteState
@@ -41,7 +42,7 @@ class Pushed:
         self.log, self.state = SqliteLog(folder / "log.db"), SqliteState(folder / "views.db")
         streams = Streams.of(project.platform.streams, DuckDBLines())
         lake = ObstoreLake((folder / "lake").as_uri())
-        self.warehouse = Warehouse(engine, lake, DuckDBParquet(), tuple(project.models.values()), streams=streams)
+        self.warehouse = Warehouse(engine, lake, parquet(), tuple(project.models.values()), streams=streams)
         self.warehouse.ledger.prepare()
         self.review = Review(self.warehouse, streams, project.platform.transforms, self.log)
         self._writer = Writer(self.warehouse, streams, self.log)

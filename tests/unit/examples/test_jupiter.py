@@ -12,13 +12,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import Database
+from conftest import Database, parquet
 from unit.examples.pushed import pushed
 
 from asterism.adapters.amplitude.events import tables as amplitude_tables
 from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.adapters.sqlite.state import SqliteState
@@ -56,7 +55,7 @@ class Benches:
         streams = Streams.of(self.project.platform.streams, DuckDBLines())
         models = tuple(self.project.models.values())
         lake = ObstoreLake("memory:///")
-        warehouse = Warehouse(engine, lake, DuckDBParquet(), models, processed=False, streams=streams)
+        warehouse = Warehouse(engine, lake, parquet(), models, processed=False, streams=streams)
         warehouse.ledger.prepare()
         tables = {table.name: table for table in amplitude_tables("amplitude")}
         return Bench(self.project.platform, self.project.queries, warehouse, streams, states, tables)

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from conftest import parquet
+
 from asterism import Platform, Record
 from asterism.adapters.duckdb.lines import DuckDBLines
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.sqlite.log import SqliteLog
 from asterism.declare.model import Model
@@ -75,7 +76,7 @@ class Small:
         self.streams = Streams.of(self.platform.streams, DuckDBLines())
         model = Model("per_service", Path("per_service.sql"), "", PER_SERVICE, 1, "mart", ("service",))
         models = (model,) if self.model else ()
-        self.warehouse = Warehouse(self.open_engine(), self.lake, DuckDBParquet(), models, streams=self.streams)
+        self.warehouse = Warehouse(self.open_engine(), self.lake, parquet(), models, streams=self.streams)
         self.warehouse.ledger.prepare()
         self.writer = Writer(self.warehouse, self.streams, self.log)
 

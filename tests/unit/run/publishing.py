@@ -8,10 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from conftest import Database
+from conftest import Database, parquet
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.adapters.postgres.source import PostgresSource
@@ -95,7 +94,7 @@ class Press:
     def adopt(self) -> None:
         """Take the models as they are now."""
         models = tuple(self.models.values())
-        self.warehouse = Warehouse(self.engine, self.lake, DuckDBParquet(), models, processed=self.processed)
+        self.warehouse = Warehouse(self.engine, self.lake, parquet(), models, processed=self.processed)
         self.warehouse.ledger.prepare()
 
     def close(self) -> None:
@@ -127,7 +126,7 @@ class Edition:
 
     def publisher(self) -> Publisher:
         replica = Replica(Session(self.engine), "small/stars")
-        return Publisher(self.declared, lambda: self.press.warehouse, replica, self.press.lake, DuckDBParquet())
+        return Publisher(self.declared, lambda: self.press.warehouse, replica, self.press.lake, parquet())
 
     def publish(self, *, full: bool = False) -> Published:
         return self.publisher().run(full=full)

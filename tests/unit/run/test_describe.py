@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import parquet
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.declare.table import Table
 from asterism.errors import UsageError
@@ -81,7 +81,7 @@ def shop(tmp_path: Path) -> Shop:
     streams = Streams.of(project.platform.streams, DuckDBLines())
     lake = ObstoreLake((tmp_path / "lake").as_uri())
     models = tuple(project.models.values())
-    warehouse = Warehouse(DuckDBEngine(), lake, DuckDBParquet(), models, streams=streams)
+    warehouse = Warehouse(DuckDBEngine(), lake, parquet(), models, streams=streams)
     warehouse.ledger.prepare()
     shape = next(each for each in streams.shapes.values() if each.table.name == "streams.orders")
     columns = ", ".join(f'"{each.name}" {each.type}' for each in shape.table.columns)

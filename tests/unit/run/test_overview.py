@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import Database
+from conftest import Database, parquet
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.run.ledger import Part, Run
@@ -26,7 +25,7 @@ def test_runs_tell_of_everything_that_was_done_the_newest_first(
 ) -> None:
     engine = DuckDBEngine() if dialect == "duckdb" else PostgresEngine(make_database().url)
     lake = ObstoreLake(tmp_path.as_uri())
-    warehouse = Warehouse(engine, lake, DuckDBParquet(), ())
+    warehouse = Warehouse(engine, lake, parquet(), ())
     ledger, session = warehouse.ledger, warehouse.session
     parts = (Part("read and landed", 0.1), Part("d_user", 0.2, "incremental", 1, 2))
     pulled = Run("1", "pull", "shop", datetime(2023, 1, 1), 0.5, "ok", 1, 2, "", parts)

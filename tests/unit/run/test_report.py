@@ -9,10 +9,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from conftest import parquet
 from unit.adapters.smtp.postbox import postbox
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.smtp.mailer import SmtpMailer
 from asterism.declare.model import Parameter, Query
@@ -52,7 +52,7 @@ class Broken:
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
     engine = DuckDBEngine()
-    made = Warehouse(engine, ObstoreLake("memory:///"), DuckDBParquet(), ())
+    made = Warehouse(engine, ObstoreLake("memory:///"), parquet(), ())
     made.ledger.prepare()
     yield made
     engine.close()

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Database
+from conftest import Database, parquet
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.declare.model import Model, Query, Reference
@@ -45,7 +44,7 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     else:
         make: Callable[[], Database] = request.getfixturevalue("make_database")
         engine = PostgresEngine(make().url)
-    made = Warehouse(engine, ObstoreLake("memory:///"), DuckDBParquet(), MODELS)
+    made = Warehouse(engine, ObstoreLake("memory:///"), parquet(), MODELS)
     made.ledger.prepare()
     yield made
     engine.close()

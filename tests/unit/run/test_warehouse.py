@@ -10,10 +10,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import Database
+from conftest import Database, parquet
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
-from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.adapters.postgres.source import PostgresSource
@@ -91,7 +90,7 @@ def bench(request: pytest.FixtureRequest, make_database: Callable[[], Database],
         if request.param == "duckdb"
         else PostgresEngine(make_database().url)
     )
-    warehouse = Warehouse(engine, ObstoreLake(f"file://{tmp_path / 'lake'}"), DuckDBParquet(), MODELS)
+    warehouse = Warehouse(engine, ObstoreLake(f"file://{tmp_path / 'lake'}"), parquet(), MODELS)
     declaration = Postgres(origin.url)
     source = PostgresSource(declaration, origin.url, "s")
     made = Bench(origin, tmp_path, engine, warehouse, source, Pull(declaration, "s", timedelta(1), timedelta(1)))
