@@ -124,11 +124,19 @@ def _parsed(node: exp.Expr) -> exp.Expr:
 
 
 def _known(node: exp.Expr) -> str:
-    """What is made of a node with a format, where all of that is known there."""
+    """What is made of a node with a format, where all of it is known there. Days of the week are counted otherwise."""
     text = sql(node)
-    if "%" in text.removeprefix(sql(node.this)):
+    if "%" in text.removeprefix(sql(node.this)) or any(each in node.text("format") for each in ("%u", "%w")):
         raise UnsupportedError(f"the format {node.text('format')!r} is not known there")
     return text
+
+
+def _round(node: exp.Expr) -> exp.Expr:
+    """A half goes away from zero; of a DOUBLE it would go to the even number here."""
+    if node.args.get("decimals"):
+        return node
+    value = sql(node.this)
+    return verbatim(f"TRUNC({value} + SIGN({value}) * 0.5)")
 
 
 def _substring(node: exp.Expr) -> exp.Expr:
@@ -152,7 +160,9 @@ def _similar(node: exp.Expr) -> exp.Expr:
 
 
 def _series(node: exp.Expr) -> exp.Expr:
-    """A list, where it is not read as a table: there it would be as many rows."""
+    """A list, where it is not read as a table: it would be as many rows. That of dates is of times without a zone."""
+    if isinstance(node.args.get("step"), exp.Interval):
+        node.set("start", exp.Add(this=exp.Paren(this=node.args["start"].copy()), expression=verbatim("INTERVAL '0'")))
     if isinstance(node.parent, (exp.Table, exp.From, exp.Join, exp.Lateral)):
         return node
     return verbatim(f"ARRAY(SELECT {sql(node)})")
@@ -182,6 +192,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.StrToTime: _parsed,
     exp.TimeToStr: lambda node: verbatim(_known(node)),
     exp.IntDiv: lambda node: verbatim(f"CAST(DIV({sql(node.this)}, {sql(node.expression)}) AS BIGINT)"),
+    exp.Round: _round,
     exp.Substring: _substring,
     exp.Bracket: _item,
     exp.SimilarTo: _similar,

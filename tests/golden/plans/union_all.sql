@@ -45,7 +45,9 @@ FROM (
   SELECT
     CAST("g"."d" AS DATE) AS "d"
   FROM GENERATE_SERIES(
-    DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE) + INTERVAL '0'),
+    (
+      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE) + INTERVAL '0')
+    ) + INTERVAL '0',
     CAST('2024-02-29' AS DATE),
     INTERVAL '1 DAY'
   ) AS "g"("d")
@@ -266,7 +268,9 @@ FROM (
     SELECT
       "g".*
     FROM GENERATE_SERIES(
-      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE) + INTERVAL '0'),
+      (
+        DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE) + INTERVAL '0')
+      ) + INTERVAL '0',
       CAST('2024-02-29' AS DATE),
       INTERVAL '1 DAY'
     ) AS "g"("d")

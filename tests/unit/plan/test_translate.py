@@ -45,6 +45,13 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "date_trunc('week', timestamptz '2024-02-29 10:00:00+02')",
         "strptime('29/02/2024 10:11', '%d/%m/%Y %H:%M')",
         "strftime(date '2024-02-29', '%d.%m.%y')",
+        "round(cast(2.5 AS double))",
+        "round(cast(-2.5 AS double))",
+        "round(cast(NULL AS double))",
+        "cast(round(cast(2.5 AS decimal(5, 1))) AS decimal(5, 0))",
+        "generate_series(date '2024-01-01', date '2024-01-03', INTERVAL 1 DAY)",
+        "(SELECT max(d) FROM generate_series(date '2024-01-01', date '2024-01-03', INTERVAL 1 DAY) AS t (d))",
+        "(SELECT max(d) FROM range(date '2024-01-01', date '2024-01-03', INTERVAL 1 DAY) AS t (d))",
         "[1, 2, 3][-1]",
         "[1, 2, 3][-3]",
         "'abc' SIMILAR TO 'a.c|x'",
@@ -85,7 +92,16 @@ def test_a_path_into_json_is_read_as_duckdb_reads_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["strftime(d, '%p')", "strptime(s, '%p')", "substring(s, -3, 2)", "format('{}', s)", "s ->> '$.*'"]
+    "expression",
+    [
+        "strftime(d, '%p')",
+        "strptime(s, '%p')",
+        "strftime(d, '%u')",
+        "strftime(d, '%w')",
+        "substring(s, -3, 2)",
+        "format('{}', s)",
+        "s ->> '$.*'",
+    ],
 )
 def test_what_would_be_something_else_in_postgresql_is_refused(expression: str) -> None:
     with pytest.raises(EngineError, match="it cannot be asked this"):
