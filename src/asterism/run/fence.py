@@ -19,7 +19,7 @@ _POSTGRES = (
 _DUCKDB = (
     r"read_\w+|glob|\w*parquet_\w+|sniff_csv|\w+_scan\w*|query|query_table|json_execute_serialized_sql|getenv|"
     r"getvariable|which_secret|pragma_\w+|(?:force_)?checkpoint|(?:en|dis)able_\w+|write_log|truncate_\w+|sleep_ms|"
-    r"\w*external_resource\w*|\w+_database|python_map_function|"
+    r"\w*external_resource\w*|\w+_database|\w+_grammar_extension|python_map_function|"
     r"duckdb_(?!(?:columns|constraints|functions|indexes|keywords|schemas|sequences|tables|types|views)$)\w+"
 )
 _HARMLESS = frozenset({"current_database"})

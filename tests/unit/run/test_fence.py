@@ -39,6 +39,7 @@ def test_functions_that_compute_are_welcome(sql):
         "select * from checkpoint()",
         "select * from force_checkpoint('w')",
         "select write_log('x')",
+        "select * from add_grammar_extension('x', 'y')",
         "select * from truncate_duckdb_logs()",
         "select * from which_secret('s3://x', 's3')",
         "select * from duckdb_settings()",
