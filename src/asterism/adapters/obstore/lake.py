@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("file", "s3", "gs", "memory")
 
-_LARGE = 1_000_000
+_PART = 2**20
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -66,10 +66,11 @@ class ObstoreLake:
         """Store bytes, or a local file's content, under `key`; what was there is replaced."""
         self._forget_copy(key)
         with self._speaking(key):
-            # A large file is written to a local disk four times as fast in parts; else they are obstore's to choose.
-            large = self._folder is not None and isinstance(data, Path) and data.stat().st_size > _LARGE
-            parts = True if large else None
-            obstore.put(self._store, key, data, use_multipart=parts)
+            if self._folder is not None and isinstance(data, Path) and data.stat().st_size > _PART:
+                # Four times as fast as whole, in a third of the memory.
+                obstore.put(self._store, key, data, use_multipart=True, chunk_size=_PART, max_concurrency=1)
+            else:
+                obstore.put(self._store, key, data)
             if self._folder is not None:
                 _settle(self._folder / key)
 
