@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,10 @@ class DuckDBParquet:
     """Implements `Parquet`. Its connection is its own, so that landing never waits for the warehouse."""
 
     def __init__(self) -> None:
-        self._reading: Any = None
-
-    @cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        """Made when it is needed: that takes some 20 ms, and most commands never do."""
-        connection = in_memory()
+        self._connection = in_memory()
         # On one thread rows stay in their order by themselves, and no batches are kept in memory to put them in it.
-        connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
-        return connection
+        self._connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = false")
+        self._reading: Any = None
 
     def write(self, path: Path, columns: Sequence[Column], data: ArrowStream) -> int:
         """See `Parquet.write`."""
@@ -101,8 +95,7 @@ class DuckDBParquet:
 
     def close(self) -> None:
         """Let go of the connection that writes; the one that reads goes with this object."""
-        if "_connection" in self.__dict__:
-            self._connection.close()
+        self._connection.close()
 
 
 def _quote(name: str) -> str:
