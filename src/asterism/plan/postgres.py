@@ -126,7 +126,7 @@ def _parsed(node: exp.Expr) -> exp.Expr:
 def _known(node: exp.Expr) -> str:
     """What is made of a node with a format, where all of it is known there. Days of the week are counted otherwise."""
     text = sql(node)
-    if "%" in text.removeprefix(sql(node.this)) or any(each in node.text("format") for each in ("%u", "%w")):
+    if text.count("%") > sql(node.this).count("%") or any(each in node.text("format") for each in ("%u", "%w")):
         raise UnsupportedError(f"the format {node.text('format')!r} is not known there")
     return text
 
@@ -136,7 +136,7 @@ def _round(node: exp.Expr) -> exp.Expr:
     if node.args.get("decimals"):
         return node
     value = sql(node.this)
-    return verbatim(f"TRUNC({value} + SIGN({value}) * 0.5)")
+    return verbatim(f"TRUNC(({value}) + SIGN({value}) * 0.5)")
 
 
 def _substring(node: exp.Expr) -> exp.Expr:

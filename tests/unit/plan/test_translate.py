@@ -45,6 +45,8 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "date_trunc('week', timestamptz '2024-02-29 10:00:00+02')",
         "strptime('29/02/2024 10:11', '%d/%m/%Y %H:%M')",
         "strftime(date '2024-02-29', '%d.%m.%y')",
+        "strptime(replace('2024%-02', '%', ''), '%Y-%m')",
+        "round(3 << 1)",
         "round(cast(2.5 AS double))",
         "round(cast(-2.5 AS double))",
         "round(cast(NULL AS double))",
