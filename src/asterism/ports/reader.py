@@ -37,8 +37,13 @@ class Reader(Protocol):
         """The columns of a SELECT's result, types in DuckDB's names, without running it."""
         ...
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
-        """Run one SELECT; its rows in parts, Python values as of `Engine.rows`, to the end or until it is closed."""
+    def rows(
+        self, sql: str, parameters: Sequence[Any] = (), columns: Sequence[Column] = ()
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Run one SELECT; its rows in parts, Python values as of `Engine.rows`, to the end or until it is closed.
+
+        `columns`, where given, are those of `shape`, but that a decimal without bounds has the type that is wanted.
+        """
         ...
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:

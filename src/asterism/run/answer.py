@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -18,11 +18,15 @@ from sqlglot.errors import ParseError
 
 from asterism.declare.model import Parameter, Query
 from asterism.declare.table import Column
-from asterism.errors import UsageError
+from asterism.errors import EngineError, UsageError
 from asterism.plan import clock
 from asterism.plan.parse import ONE, Refused, parse
 from asterism.plan.qualify import sources, spell_streams
 from asterism.plan.translate import translate
+from asterism.plan.tree import named_table
+from asterism.ports.engine import Foreseeing
+from asterism.ports.reader import Reader
+from asterism.run.bounds import bounded, foreseen, unbound
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.page import Form, Page, Term, is_ordered, paged, terms_of
 from asterism.run.warehouse import Warehouse
@@ -81,6 +85,8 @@ class Statement:
     values: list[Any]
     passing: bool
     """Whether its answer may differ while the warehouse's data stay as they are."""
+    tree: exp.Query
+    """The same in DuckDB's dialect."""
 
 
 def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str] | None = None) -> Answered:
@@ -91,10 +97,34 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
     """
     tables = frozenset({model.name for model in warehouse.models} | warehouse.raw_tables().keys())
     asked = statement(question, values or {}, tables, warehouse.engine.dialect)
-    with warehouse.engine.transaction():
-        if warehouse.engine.dialect == "postgres":
-            warehouse.engine.execute("SET TRANSACTION READ ONLY")
-        return Answered(*warehouse.engine.ask(asked.text, asked.values))
+    with closing(warehouse.engine.reader()) as reader:
+        columns = columns_of(reader, asked)
+        rows = [row for part in reader.rows(asked.text, asked.values, columns) for row in part]
+        return Answered(tuple(each.name for each in columns), rows)
+
+
+def columns_of(reader: Reader, asked: Statement) -> tuple[Column, ...]:
+    """The columns of an answer. Raises EngineError."""
+    found = reader.shape(asked.text, asked.values)
+    if not isinstance(reader, Foreseeing) or not unbound(reader.dialect, found):
+        return found
+    query = asked.tree.copy()
+    for node in [*query.find_all(exp.Parameter)]:
+        node.replace(exp.null())  # what it is cast to says its type
+    try:
+        inputs = {name: reader.shape(_all(name, reader.dialect)) for name, _ in sources(query)}
+    except EngineError as error:
+        if error.interrupted or error.unavailable:
+            raise
+        return found
+    kinds = [each.type for each in foreseen(reader, query, inputs)]
+    if len(kinds) != len(found):
+        return found
+    return tuple(bounded(each, kind, whole="HUGEINT") for each, kind in zip(found, kinds, strict=True))
+
+
+def _all(table: str, dialect: str) -> str:
+    return translate(exp.select("*").from_(named_table(table)), dialect)
 
 
 def statement(
@@ -110,9 +140,9 @@ def statement(
     subject = "the query" if isinstance(question, str) else f"query {question.name}"
     given = _given(declared, values, subject)
     counts = tuple((name, len(value) if isinstance(value, list) else -1) for name, value in given.items())
-    text, slots, passing = _compiled(subject, sql, declared, counts, tables, dialect, page and page.form, landed)
+    text, slots, passing, tree = _compiled(subject, sql, declared, counts, tables, dialect, page and page.form, landed)
     bound = [given[name] if place < 0 else given[name][place] for name, place in slots]
-    return Statement(text, [*bound, *(page.values if page else ())], passing)
+    return Statement(text, [*bound, *(page.values if page else ())], passing, tree)
 
 
 def order_of(question: str | Query, columns: tuple[Column, ...]) -> tuple[tuple[Term, ...], bool]:
@@ -132,8 +162,8 @@ def _compiled(
     dialect: str,
     page: Form | None,
     landed: frozenset[str],
-) -> tuple[str, tuple[tuple[str, int], ...], bool]:
-    """Text for the engine; what each of its numbered parameters is; whether the answer is a passing one."""
+) -> tuple[str, tuple[tuple[str, int], ...], bool, exp.Query]:
+    """Text for the engine; what each of its numbered parameters is; whether the answer is a passing one; the tree."""
     tree = _read(subject, sql).copy()
     spell_streams(tree, tables | landed)
     if away := [name for name, _ in sources(tree) if name in landed]:
@@ -143,7 +173,7 @@ def _compiled(
     passing = _is_passing(tree)
     if page is not None:
         tree = paged(tree, page, len(slots), dialect)
-    return translate(tree, dialect), tuple(slots), passing
+    return translate(tree, dialect), tuple(slots), passing, tree
 
 
 @lru_cache(maxsize=_KEPT)

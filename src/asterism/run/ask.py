@@ -27,7 +27,7 @@ from asterism.ports.reader import Reader
 from asterism.ports.sheets import Form, Sheets
 from asterism.project.load import Project
 from asterism.project.nearest import suggestion
-from asterism.run.answer import SqlError, Statement, UnfitError, order_of, statement
+from asterism.run.answer import SqlError, Statement, UnfitError, columns_of, order_of, statement
 from asterism.run.page import Mark, Term, mark_after, page_of
 from asterism.run.render import distinct, frame, rows_as
 from asterism.run.streams import with_own
@@ -176,7 +176,7 @@ class Asking:
         key = (bare.text, version)
         columns = self._shapes.get(key)
         if columns is None:
-            columns = distinct(reader.shape(bare.text, bare.values))
+            columns = distinct(columns_of(reader, bare))
             self._shapes[key] = columns
             while len(self._shapes) > _SHAPES:
                 self._shapes.popitem(last=False)
@@ -189,7 +189,7 @@ class Asking:
         before, behind = frame(form, columns)
         body, file, count = bytearray(before + b"[" if before else b""), None, 0
         mark, more, first = page.mark, False, True
-        for part in reader.rows(asked.text, asked.values):
+        for part in reader.rows(asked.text, asked.values, columns):
             more = count + len(part) > page.limit
             rows = part[: page.limit - count]
             count += len(rows)
@@ -259,8 +259,8 @@ def table(reader: Reader, book: Book, question: str, values: Mapping[str, str]) 
     `question` is a query's name or SQL. Raises UsageError and EngineError.
     """
     asked = statement(_named(book, question), values, book.tables, reader.dialect, landed=book.landed)
-    columns = distinct(reader.shape(asked.text, asked.values))
-    rows = [row for part in reader.rows(asked.text, asked.values) for row in part]
+    columns = distinct(columns_of(reader, asked))
+    rows = [row for part in reader.rows(asked.text, asked.values, columns) for row in part]
     names = [column.name for column in columns]
     numeric = [place for place in range(len(names)) if _is_numeric([row[place] for row in rows])]
     told = [{name: as_json(value) for name, value in zip(names, row, strict=True)} for row in rows]

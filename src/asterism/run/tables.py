@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from asterism.declare.model import Model
 from asterism.declare.table import Column
 from asterism.errors import ModelError
 from asterism.plan.compile import HISTORY_COLUMNS
-from asterism.plan.empty import empty
 from asterism.plan.parse import Refused
 from asterism.plan.plan import Plan, record_column
 from asterism.plan.translate import layout, translate
-from asterism.ports.engine import UNBOUND, Foreseeing
+from asterism.ports.engine import Foreseeing
 from asterism.run.apply import Target, duplicate
+from asterism.run.bounds import bounded, foreseen, unbound
 from asterism.run.session import Session, listed, quote
-
-_MOST = 38
-"""Digits of DuckDB's longest decimal."""
-_ROOM = 20
-"""Digits before the point that a column keeps for values which may be of any length."""
 
 
 @dataclass
@@ -79,11 +73,11 @@ class Tables:
         none = self.session.keep(f"SELECT * FROM ({query}) AS q LIMIT 0", native=True)
         found = [column for column in self.session.engine.columns(none) if column.name in plan.table.column_names]
         engine = self.session.engine
-        if engine.dialect != "postgres" or not isinstance(engine, Foreseeing) or UNBOUND not in {c.type for c in found}:
+        if not isinstance(engine, Foreseeing) or not unbound(engine.dialect, found):
             return tuple(found)
         inputs = {name: self.session.columns(name) for name in plan.inputs}
-        foreseen = {column.name: column.type for column in engine.foresee(empty(plan.full(moment), inputs, "duckdb"))}
-        return tuple(replace(each, type=_bounded(each.type, foreseen.get(each.name, ""))) for each in found)
+        kinds = {each.name: each.type for each in foreseen(engine, plan.full(moment), inputs)}
+        return tuple(bounded(each, kinds.get(each.name, ""), whole="DECIMAL(38,0)") for each in found)
 
     def create(self, plan: Plan, wanted: tuple[Column, ...]) -> None:
         """Create a table; with history, its record and validity too."""
@@ -202,16 +196,6 @@ class Tables:
 
     def _models(self) -> list[Model]:
         return [plan.model for plan in self.plans if plan.model is not None]
-
-
-def _bounded(kind: str, foreseen: str) -> str:
-    """DuckDB's type for a decimal that has no bounds on the engine, unless a value might not fit there."""
-    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", "DECIMAL(38,0)" if foreseen == "HUGEINT" else foreseen)
-    if kind != UNBOUND or (decimal is None and foreseen != "DOUBLE"):
-        return kind
-    # Below 38 digits DuckDB knows that every value fits; at 38 it does not, and places must leave room for an amount.
-    fits = decimal is None or int(decimal[1]) < _MOST or _MOST - int(decimal[2]) >= _ROOM
-    return (decimal[0] if decimal else foreseen) if fits else kind
 
 
 def _zero(column: str, target: Target) -> str:

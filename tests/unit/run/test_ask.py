@@ -21,7 +21,7 @@ from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.declare.model import Parameter, Query
 from asterism.errors import UsageError
 from asterism.ports.engine import Engine
-from asterism.run.ask import Asking, explain
+from asterism.run.ask import Asking, explain, table
 from asterism.run.ledger import Ledger
 from asterism.run.session import Session
 from asterism.run.wish import Refusal, Reply, Wish
@@ -40,6 +40,12 @@ SQL = {
     ),
     "clock": ("select current_timestamp as now",),
     "same": ("select 1 as a, 2 as a",),
+    "sums": (
+        "with few as (select i, cast(i * 1.25 as decimal(9, 2)) as price, cast(i as bigint) as large from t "
+        "where i >= $least) select i % 3 as k, sum(i) as whole, sum(large) as larger, avg(i) as mean, "
+        "sum(price) as money, sum(price * i) as product, coalesce(max(price), 0) as most, count(*) as c "
+        "from few group by i % 3 order by money desc",
+    ),
 }
 
 
@@ -178,6 +184,33 @@ def test_arrow_is_a_stream_of_batches(place: Place) -> None:
     _, body = place.reply("numbers", form="arrow")
     rows = nanoarrow.ArrayStream.from_readable(body).read_all().to_pylist()
     assert sorted(row["i"] for row in rows) == [*range(10)]
+
+
+SUMS = [
+    {"k": 0, "whole": 18, "larger": 18, "mean": 4.5, "money": "22.50", "product": "157.50", "most": "11.25", "c": 4},
+    {"k": 2, "whole": 15, "larger": 15, "mean": 5.0, "money": "18.75", "product": "116.25", "most": "10.00", "c": 3},
+    {"k": 1, "whole": 12, "larger": 12, "mean": 4.0, "money": "15.00", "product": "82.50", "most": "8.75", "c": 3},
+]
+
+
+@pytest.mark.parametrize("limit", [100, 20_000])
+def test_computed_numbers_are_the_same_on_every_engine(place: Place, limit: int) -> None:
+    reply, body = place.reply("sums", limit=limit)
+    assert json.loads(body)["rows"] == SUMS
+    assert [row for page in place.pages("sums", 1) for row in page] == SUMS
+    assert table(place.engine.reader(), place.asking.book, "sums", {})["rows"] == SUMS
+
+
+def test_computed_numbers_have_the_same_types_in_files(place: Place, tmp_path: Path) -> None:
+    _, body = place.reply("sums", form="parquet")
+    (tmp_path / "sums.parquet").write_bytes(body)
+    with duckdb.connect() as connection:
+        found = connection.execute(f"DESCRIBE SELECT * FROM '{tmp_path / 'sums.parquet'}'").fetchall()
+    kinds = {name: kind for name, kind, *_ in found}
+    assert kinds.pop("whole") in {"DECIMAL(38,0)", "BIGINT"}  # a sum of integers is one of 64 bits to PostgreSQL
+    assert [*kinds.values()] == [
+        "INTEGER", "DECIMAL(38,0)", "DOUBLE", "DECIMAL(38,2)", "DECIMAL(38,2)", "DECIMAL(12,2)", "BIGINT",
+    ]  # fmt: skip
 
 
 def test_columns_of_one_name_are_told_apart(place: Place) -> None:

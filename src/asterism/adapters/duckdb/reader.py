@@ -44,7 +44,12 @@ class DuckDBReader:
         found = self._run(f"DESCRIBE {sql}", parameters, self._cursor.fetchall)
         return tuple(Column(row[0], row[1]) for row in found)
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def rows(
+        self,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        columns: Sequence[Column] = (),  # noqa: ARG002 - of the port
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """See `Reader.rows`."""
         part = self._run(sql, parameters, lambda: self._cursor.fetchmany(_PART))
         while part:

@@ -60,14 +60,16 @@ def _chosen(connection: duckdb.DuckDBPyConnection, form: Form, columns: Sequence
         values = [make(place, connection.type(each.type)) for place, each in pairs]
         casts = [f"CAST({place} AS {each.type}) AS {place}" for place, each in pairs]
     else:
-        # A decimal may have come as text. A HUGEINT has come as a decimal, and in Parquet would be a double; Arrow's
-        # writer has no dictionaries.
+        # A decimal may have come as text. A HUGEINT comes as a decimal or as text, and in Parquet would be a double;
+        # Arrow's writer has no dictionaries.
         odd = re.compile("HUGEINT|ENUM" if form == "arrow" else "HUGEINT")
         values = [
             f"CAST({place} AS VARCHAR)" if "ENUM" in each.type and form == "arrow" else place for place, each in pairs
         ]
+        kinds = ["DECIMAL(38,0)" if each.type == "HUGEINT" else each.type for each in columns]
         casts = [
-            place if odd.search(each.type) else f"CAST({place} AS {each.type}) AS {place}" for place, each in pairs
+            place if odd.search(kind) else f"CAST({place} AS {kind}) AS {place}"
+            for place, kind in zip(places, kinds, strict=True)
         ]
     source = f"(SELECT {', '.join(casts)} FROM _stream AS _s({', '.join(places)}))"
     chosen = (f"{value} AS {_quote(each.name)}" for value, each in zip(values, columns, strict=True))

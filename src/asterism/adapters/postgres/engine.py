@@ -18,6 +18,7 @@ from asterism.adapters.postgres.values import converter
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
+from asterism.ports.engine import UNBOUND
 
 _NAMES = {
     "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT", "real": "FLOAT", "double precision": "DOUBLE",
@@ -131,8 +132,11 @@ class PostgresEngine:
             return result.names, result.decoder.execute(result.sql).fetchall() if result.names else []
 
     @contextmanager
-    def decoded(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Decoded]:
-        """Run one statement. Its result is read once, inside the context: what fails there is told as well."""
+    def decoded(self, sql: str, parameters: Sequence[Any] = (), kinds: Sequence[str] = ()) -> Iterator[Decoded]:
+        """Run one statement. Its result is read once, inside the context: what fails there is told as well.
+
+        `kinds` are the types of its columns, for decimals without bounds.
+        """
         with self._open().cursor() as cursor:
             try:
                 cursor.execute(sql, self._bound(parameters))
@@ -141,7 +145,10 @@ class PostgresEngine:
                 if not types:
                     yield Decoded((), self._decoder, "")
                     return
-                casts = [_decoded(place, kind, modifier) for place, (_, kind, modifier) in enumerate(types)]
+                wanted = [*kinds] or [UNBOUND] * len(types)
+                casts = [
+                    _decoded(place, kind, modifier, wanted[place]) for place, (_, kind, modifier) in enumerate(types)
+                ]
                 names = ", ".join(f"c{place}" for place in range(len(casts)))
                 chosen = ", ".join(f"{cast} AS c{place}" for place, cast in enumerate(casts))
                 decoder = self._decoder.cursor()
@@ -302,16 +309,16 @@ class _Held:
             self._cursor.close()
 
 
-def _decoded(place: int, kind: str, modifier: int) -> str:
+def _decoded(place: int, kind: str, modifier: int, wanted: str) -> str:
     column = f"c{place}"
     if kind == "numeric":
         # Without a modifier nothing is known but that a sum or a product must not lose its digits.
-        return f"CAST({column} AS DECIMAL({_precision(modifier)}))" if modifier > 0 else _loose_decimal(column)
+        return f"CAST({column} AS DECIMAL({_precision(modifier)}))" if modifier > 0 else _loose_decimal(column, wanted)
     return column
 
 
-def _loose_decimal(column: str) -> str:
-    return f"CASE WHEN {column} = 'NaN' THEN NULL ELSE CAST({column} AS DECIMAL(38,10)) END"
+def _loose_decimal(column: str, wanted: str) -> str:
+    return f"CASE WHEN {column} = 'NaN' THEN NULL ELSE CAST({column} AS {wanted}) END"
 
 
 def _precision(modifier: int) -> str:

@@ -30,7 +30,9 @@ class Decoded:
 class Session(Protocol):
     """What of a `PostgresEngine` is used here."""
 
-    def decoded(self, sql: str, parameters: Sequence[Any] = ()) -> AbstractContextManager[Decoded]:
+    def decoded(
+        self, sql: str, parameters: Sequence[Any] = (), kinds: Sequence[str] = ()
+    ) -> AbstractContextManager[Decoded]:
         """See `PostgresEngine.decoded`."""
         ...
 
@@ -40,6 +42,10 @@ class Session(Protocol):
 
     def explain(self, sql: str, parameters: Sequence[Any] = ()) -> str:
         """How one SELECT would be answered."""
+        ...
+
+    def foresee(self, select: str) -> tuple[Column, ...]:
+        """See `Foreseeing`."""
         ...
 
     def interrupt(self) -> None:
@@ -70,9 +76,11 @@ class PostgresReader:
             types = result.decoder.execute(f"DESCRIBE {result.sql}").fetchall()
             return tuple(Column(name, kind[1]) for name, kind in zip(result.names, types, strict=True))
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def rows(
+        self, sql: str, parameters: Sequence[Any] = (), columns: Sequence[Column] = ()
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """See `Reader.rows`."""
-        with self._session.decoded(sql, parameters) as result:
+        with self._session.decoded(sql, parameters, [each.type for each in columns]) as result:
             result.decoder.execute(result.sql)
             while part := result.decoder.fetchmany(_PART):
                 yield part
@@ -80,6 +88,10 @@ class PostgresReader:
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> ArrowStream:
         """See `Reader.fetch`."""
         return self._session.fetch(sql, parameters)
+
+    def foresee(self, select: str) -> tuple[Column, ...]:
+        """See `Foreseeing`."""
+        return self._session.foresee(select)
 
     def explain(self, sql: str, parameters: Sequence[Any] = ()) -> Explained:
         """See `Reader.explain`."""

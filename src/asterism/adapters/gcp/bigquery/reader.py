@@ -38,7 +38,12 @@ class BigQueryReader:
         answer = self._open().query(sql, parameters, dryRun=True)
         return tuple(map(column_of, answer.get("schema", {}).get("fields", [])))
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def rows(
+        self,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        columns: Sequence[Column] = (),  # noqa: ARG002 - of the port
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """See `Reader.rows`."""
         service = self._open()
         answer = service.query(sql, parameters, page=_PART)
