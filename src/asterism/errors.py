@@ -4,6 +4,7 @@
     ├── ProjectError           exit code 2: the platform's files are wrong (carries every problem at once)
     ├── UsageError             exit code 2: the command was given something it cannot take
     ├── SourceError            a source is down, refuses us, or holds what cannot be pulled
+    │   └── AgainError         what it answered has to be pulled again, at once
     ├── EngineError            the warehouse is down or refuses a statement
     ├── LakeError              the lake cannot be read or written
     ├── LogError               the log of the streams is down or full
@@ -84,6 +85,10 @@ class SourceError(AsterismError):
     def __init__(self, subject: str, fact: str, remedy: str = "", *, transient: bool = False) -> None:
         super().__init__(subject, fact, remedy)
         self.transient = transient
+
+
+class AgainError(SourceError):
+    """What a source answered cannot be landed as it was read; pulled again at once, it is read in another way."""
 
 
 class EngineError(AsterismError):

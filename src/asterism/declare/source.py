@@ -50,6 +50,9 @@ class Amplitude:
     url: str = "https://amplitude.com/api/2/export"
 
 
+_FORMATS, _EVOLVES = ("jsonl", "csv", "parquet"), ("extra", "columns")
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """Objects of a store: a folder, `s3://bucket/prefix` (and what speaks S3), `gs://bucket/prefix`.
@@ -59,9 +62,10 @@ class Files:
     folders, `*` stays within a name.
 
     Columns are the fields of `record`, those of a Record within it as `outer_inner`; without one they are inferred from
-    the first objects, and then held. A field that no column takes stays in `_extra`, or becomes a column where `evolve`
-    says so. A line that cannot be stored, as one whose type has changed, goes to quarantine with object, line and
-    reason, and the rest goes on.
+    the first objects, and then held: numbers that DOUBLE would round are texts in CSV, JSON else. Names in a header of
+    CSV and in Parquet are those of columns in any case. A field that no column takes stays in `_extra`, or becomes a
+    column where `evolve` says so. A line that cannot be stored, as one whose type has changed, goes to quarantine with
+    object, line and reason, and the rest goes on.
 
     `_object` and `_line` tell where a row came from, and identify it unless `key` names columns: then of several rows
     with one key the one that was read last stands. An object that was replaced replaces its rows, and those of lines
@@ -77,8 +81,24 @@ class Files:
     key: tuple[str, ...] | list[str] = ()
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     evolve: Literal["extra", "columns"] = "extra"
+    delimiter: str = ","
+    """What stands between the fields of CSV."""
     chunk_rows: int = 122_880
     """Lines a chunk of a load; bounds temporary files. DuckDB writes so many rows at once into its file."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what cannot be meant."""
+        if self.format not in _FORMATS:
+            raise ValueError(f"Files has no format {self.format!r}: choose among {', '.join(_FORMATS)}")
+        if self.evolve not in _EVOLVES:
+            raise ValueError(f"Files cannot evolve by {self.evolve!r}: choose among {', '.join(_EVOLVES)}")
+        key: object = self.key
+        if isinstance(key, str):
+            raise ValueError(f"the key of Files is a list of columns: write key=[{key!r}]")  # noqa: TRY004 - as others
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ValueError(f"the delimiter of Files is one character, and no quote: {self.delimiter!r} is not")
+        if self.chunk_rows < 1:
+            raise ValueError("the chunk_rows of Files are at least 1")
 
 
 Source = Postgres | Amplitude | Files

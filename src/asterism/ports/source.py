@@ -59,6 +59,7 @@ class Source(Protocol):
         Rows that changed since the cursor are answered at least once, perhaps again in the next answer. With
         `reconcile`, every batch carries `keys`. The source also reconciles by itself where its cursor can no longer be
         trusted (it was restored, or failed over), and once right after an initial load that the source changed under.
+        Raises AgainError, on leaving, where the same answer has to be asked for once more.
         """
         ...
 

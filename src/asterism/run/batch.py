@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from asterism.declare.table import Column, Table
-from asterism.errors import AsterismError
+from asterism.errors import AgainError, AsterismError
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.source import Answer, Batch, Cursor, Source
 from asterism.run.land import LandedTable, Landing
@@ -46,8 +46,11 @@ class Landed:
 
 def land(warehouse: Warehouse, name: str, source: Source, position: Position, *, reconcile: bool) -> Landed:
     """Ask a source what changed since a position, and land it. Raises SourceError, LakeError."""
-    with _polled(warehouse, name, source, position, reconcile=reconcile) as answer:
-        return _land(warehouse, name, position, answer)
+    try:
+        with _polled(warehouse, name, source, position, reconcile=reconcile) as answer:
+            return _land(warehouse, name, position, answer)
+    except AgainError:
+        return land(warehouse, name, source, position, reconcile=reconcile)
 
 
 class Ahead:
@@ -81,8 +84,9 @@ class Ahead:
 
     def _chunk(self, position: Position) -> Landed | None:
         """A poll, unlike a chunk, may compare with the warehouse, which is at work: it is left to its own turn."""
-        with _polled(self._warehouse, self._name, self._source, position) as answer:
+        with suppress(AgainError), _polled(self._warehouse, self._name, self._source, position) as answer:
             return None if answer.complete else _land(self._warehouse, self._name, position, answer)
+        return None
 
     def __enter__(self) -> Self:
         return self

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isfinite
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from asterism.adapters.files.compression import DamagedError
 from asterism.adapters.files.schema import Field, Schema, inferred
 from asterism.declare.fields import SCALE
 from asterism.declare.record import Record
@@ -23,6 +26,18 @@ _WHOLE = msgspec.json.Decoder()
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _INFERRED_FROM = 1000
 """Lines from which columns are inferred."""
+
+
+class Refused(bytes):
+    """What was found to be no record before it came here, and why."""
+
+    reason: str
+
+    def __new__(cls, body: bytes, reason: str) -> Self:
+        """Mark a body."""
+        made = super().__new__(cls, body)
+        made.reason = reason
+        return made
 
 
 class Unreadable(NamedTuple):
@@ -64,6 +79,8 @@ class Reader:
     """Whether every value is a text, as in CSV: a number there is one that reads so."""
     more: tuple[Field, ...] = ()
     """Columns that were inferred."""
+    anew: bool = False
+    """Whether lines are written anew: then a name that an object holds twice stands once, with the last value."""
     schema: Schema = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +93,7 @@ class Reader:
 
     @property
     def _is_rewritten(self) -> bool:
-        return self.texts or self.schema.needs_rewriting
+        return self.texts or self.anew or self.schema.needs_rewriting
 
     def read(self, member: str, first: int, lines: Sequence[bytes]) -> tuple[Block | list[Line], list[Unreadable]]:
         """Lines of an object, the first of them numbered `first`: those that can be stored, and the others."""
@@ -104,6 +121,7 @@ class Reader:
                 place = place.setdefault(name, {})
             place[each.path[-1]] = None
         self._decimals = [_getter(each.attribute) for each in self.schema.fields if each.type.startswith("DECIMAL")]
+        self._doubles = [_getter(each.attribute) for each in self.schema.fields if each.type == "DOUBLE" and self.texts]
         names = {each.name: each for each in self.schema.fields}
         if self.declared is not None and (absent := [name for name in self.key if name not in names]):
             raise SourceError(
@@ -118,6 +136,8 @@ class Reader:
             return
         found = []
         for line in lines[:_INFERRED_FROM] if self.is_open else lines:
+            if isinstance(line, Refused):
+                continue
             try:
                 record = _WHOLE.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -130,6 +150,8 @@ class Reader:
 
     def _all(self, decoder: msgspec.json.Decoder[Any], lines: Sequence[bytes]) -> list[Any] | None:
         """The records of lines that can all be stored; None where one of them cannot."""
+        if self.texts and Refused in set(map(type, lines)):
+            return None
         together = b"\n".join(lines)
         try:
             records = decoder.decode_lines(together)
@@ -137,10 +159,15 @@ class Reader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         sound = len(records) == len(lines) and max(map(len, lines), default=0) <= LONGEST
-        return records if sound and self._decimals_fit(records) else None
+        return records if sound and not self._misfit(records) else None
 
-    def _decimals_fit(self, records: Sequence[Any]) -> bool:
-        return all(_fits(get(record)) for get in self._decimals for record in records)
+    def _misfit(self, records: Sequence[Any]) -> str:
+        """Why a number cannot be stored; empty where all can."""
+        if not all(_fits(get(record)) for get in self._decimals for record in records):
+            return f"a decimal has more than {38 - SCALE} digits before the point or {SCALE} after"
+        if not all(isfinite(get(record) or 0) for get in self._doubles for record in records):
+            return "a number is infinite, or none"
+        return ""
 
     def _extras(self, lines: Sequence[bytes]) -> list[bytes]:
         return [self._extra(line) for line in lines]
@@ -188,24 +215,34 @@ class Reader:
     def _judged(self, line: bytes) -> tuple[str, Any]:
         """Why a line cannot be stored, or its record."""
         record = None
-        if len(line) > LONGEST or (self.texts and line.startswith(b"[")):
-            long = f"it is longer than {LONGEST} bytes"
-            return long if len(line) > LONGEST else "it has more fields than the header names", record
+        if isinstance(line, Refused) or len(line) > LONGEST:
+            return line.reason if isinstance(line, Refused) else f"it is longer than {LONGEST} bytes", record
         try:
             record = self._lenient.decode(line)
             _check(line)
-            if not self._decimals_fit([record]):
-                return f"a decimal has more than {38 - SCALE} digits before the point or {SCALE} after", record
         except msgspec.ValidationError as error:
             return str(error), record
         except RecursionError:
             return "it is nested too deeply", record
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return f"it is not JSON: {error}", record
-        return "", record
+        return self._misfit([record]), record
 
 
-def split(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
+def unmarked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """A text in UTF-8, without the mark that it may begin with. Raises DamagedError for one in UTF-16."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(BOM_UTF8):
+            break
+    if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise DamagedError("the object is UTF-16, and should be UTF-8")
+    yield head.removeprefix(BOM_UTF8)
+    yield from chunks
+
+
+def split(chunks: Iterator[bytes], longest: int = LONGEST) -> Iterator[list[bytes]]:
     """Whole lines, some at a time. Of a line that is too long, no more than shows that it is."""
     rest = b""
     for chunk in chunks:
@@ -213,7 +250,7 @@ def split(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
         if broken:
             yield (rest + head).split(b"\n")
             rest = tail
-        elif len(rest) <= LONGEST:
+        elif len(rest) <= longest:
             rest += chunk
     if rest:
         yield [rest]

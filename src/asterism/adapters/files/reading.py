@@ -15,11 +15,11 @@ import duckdb
 
 from asterism.adapters.files.chunk import TextChunk, no_rows
 from asterism.adapters.files.compression import DamagedError, unpacked
-from asterism.adapters.files.lines import Reader, Unreadable, split
-from asterism.adapters.files.rows import Part, RowChunk, misfit
+from asterism.adapters.files.lines import Reader, Unreadable, split, unmarked
+from asterism.adapters.files.rows import OWN, Part, RowChunk, misfit
 from asterism.adapters.files.schema import Field, Schema, inferred_field, quoted
 from asterism.adapters.files.store import ChangedError, Item, Store
-from asterism.adapters.files.table import lines_of_csv
+from asterism.adapters.files.table import FARTHEST, lines_of_csv
 from asterism.declare.source import Files
 from asterism.declare.table import Column
 from asterism.errors import LakeError
@@ -48,6 +48,8 @@ class Tools(NamedTuple):
     parquet: Parquet
     set_aside: SetAside
     folder: Path
+    anew: bool
+    """Whether lines are written anew."""
 
 
 class Reading(Protocol):
@@ -114,7 +116,9 @@ class TextReading:
         self._tools = tools
         self._is_csv = declared.format == "csv"
         evolve = declared.evolve == "columns"
-        self._reader = Reader(declared.record, key, evolve=evolve, texts=self._is_csv, more=tuple(inferred))
+        self._reader = Reader(
+            declared.record, key, evolve=evolve, texts=self._is_csv, more=tuple(inferred), anew=tools.anew
+        )
         self._chunk = TextChunk(tools.folder, tools.lines, key)
         self._open: _Open | None = None
         self.seen = 0
@@ -187,8 +191,11 @@ class TextReading:
         left, self._open = self._open, None
         if left is not None and left.item[:2] == item[:2] and left.line == first:
             return left
-        parts = split(unpacked(self._tools.store.read(item)))
-        return _Open(item, lines_of_csv(parts) if self._is_csv else parts)
+        content = unmarked(unpacked(self._tools.store.read(item)))
+        if not self._is_csv:
+            return _Open(item, split(content))
+        known = [field.path[0] for field in self._reader.schema.fields]
+        return _Open(item, lines_of_csv(split(content, FARTHEST), known, self._tools.declared.delimiter))
 
 
 class RowReading:
@@ -231,7 +238,7 @@ class RowReading:
         if reason := misfit(given, self.columns or (), self._key):
             return self._refused(item, reason)
         if self.columns is None or self._tools.declared.evolve == "columns":
-            known = {column.name.lower() for column in self.columns or ()}
+            known = OWN | {column.name.lower() for column in self.columns or ()}
             self._inferred += tuple(inferred_field(c.name, c.type) for c in given if c.name.lower() not in known)
         end = min(rows, first + most)
         part = Part(item.key, path, given, first, end)

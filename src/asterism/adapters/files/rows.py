@@ -18,6 +18,11 @@ _WIDER = {
 }  # fmt: skip
 
 
+_NUMBERED = "file_row_number"
+OWN = frozenset({OBJECT, LINE, EXTRA, "_part"})
+"""Names that no column of a file may have: what it holds there is kept as extra."""
+
+
 class Part(NamedTuple):
     """Rows of a file, `first` counted from 0, to just before `end`."""
 
@@ -30,12 +35,14 @@ class Part(NamedTuple):
 
 def misfit(given: Sequence[Column], held: Sequence[Column], key: Sequence[str]) -> str:
     """Why a file's columns cannot go into those that are held; empty where they can."""
-    types = {column.name: column.type for column in held}
-    names = {column.name for column in given}
-    if absent := [name for name in key if name not in names]:
+    types = {column.name.lower(): column.type for column in held}
+    names = {column.name.lower() for column in given}
+    if absent := [name for name in key if name.lower() not in names]:
         return f"it has no column {', '.join(absent)}, which is its key"
+    if _NUMBERED in names:
+        return f"it has a column {_NUMBERED}, which its reader makes itself"
     for column in given:
-        wanted = types.get(column.name, column.type)
+        wanted = types.get(column.name.lower(), column.type)
         if column.type != wanted and not _WIDER.get(column.type, 9) < _WIDER.get(wanted, 0):
             return f"its column {column.name} is {column.type}, and was {wanted}"
     return ""
@@ -69,12 +76,13 @@ class RowChunk:
         return self._reader.select([part.path for part in self._parts], f"SELECT * EXCLUDE (_part) FROM ({query})")
 
     def _select(self, number: int, part: Part, columns: Sequence[Column]) -> str:
-        given = {column.name for column in part.columns}
+        given = {column.name.lower(): column.name for column in part.columns}
         values = "".join(
-            f"{quoted(c.name) if c.name in given else 'NULL'}::{c.type} AS {quoted(c.name)}, " for c in columns
+            f"{quoted(c.name) if c.name.lower() in given else 'NULL'}::{c.type} AS {quoted(c.name)}, " for c in columns
         )
-        beyond = [name for name in given if name not in {column.name for column in columns}]
-        extra = ", ".join(f"{_text(name)}, {quoted(name)}" for name in sorted(beyond))
+        beyond = [name for lower, name in given.items() if lower not in {column.name.lower() for column in columns}]
+        types = {column.name: column.type for column in part.columns}
+        extra = ", ".join(f"{_text(name)}, {_as_json(quoted(name), types[name])}" for name in sorted(beyond))
         missing = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._key)
         return (
             f"SELECT {_text(part.member)} AS {OBJECT}, file_row_number + 1 AS {LINE}, {values}"
@@ -82,6 +90,13 @@ class RowChunk:
             f"WHERE file_row_number >= {part.first} AND file_row_number < {part.end}"
             f"{f' AND {missing}' if missing else ''}"
         )
+
+
+def _as_json(value: str, kind: str) -> str:
+    """JSON has no number that is infinite, or none: these are texts."""
+    if kind not in {"FLOAT", "DOUBLE"}:
+        return value
+    return f"CASE WHEN isfinite({value}) THEN to_json({value}) ELSE to_json({value}::VARCHAR) END"
 
 
 def _text(text: str) -> str:

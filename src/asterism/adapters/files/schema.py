@@ -157,7 +157,10 @@ def quoted(name: str) -> str:
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
+_DIGITS = 15
+"""Digits that a DOUBLE keeps, whatever they are."""
+_WIDE = "BIGINT of more digits than a DOUBLE has"
 
 
 def inferred(records: Iterable[Any], known: Iterable[str], *, texts: bool) -> tuple[Field, ...]:
@@ -189,7 +192,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
-        return "BIGINT" if -(2**63) <= value < 2**63 else "DOUBLE"
+        return _kind_of_integer(value, "JSON")
     if isinstance(value, float):
         return "DOUBLE"
     return "VARCHAR" if isinstance(value, str) else "JSON"
@@ -199,12 +202,21 @@ def _kind_of_text(text: str) -> str:
     """A zip code with a leading zero is a text."""
     if text in {"true", "false"}:
         return "BOOLEAN"
-    if _INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63:
+    if _INTEGER.fullmatch(text):
+        return _kind_of_integer(int(text), "VARCHAR")
+    is_kept = len(text.lstrip("-0.").replace(".", "")) <= _DIGITS
+    return "DOUBLE" if is_kept and _NUMBER.fullmatch(text) else "VARCHAR"
+
+
+def _kind_of_integer(value: int, beyond: str) -> str:
+    if -(10**_DIGITS) < value < 10**_DIGITS:
         return "BIGINT"
-    return "DOUBLE" if _NUMBER.fullmatch(text) else "VARCHAR"
+    return _WIDE if -(2**63) <= value < 2**63 else beyond
 
 
 def _common(kinds: set[str], *, texts: bool) -> str:
+    if kinds <= {"BIGINT", _WIDE}:
+        return "BIGINT"
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds == {"BIGINT", "DOUBLE"}:

@@ -23,7 +23,7 @@ from asterism.adapters.files.schema import Field, inferred_field
 from asterism.adapters.files.store import Item, Store
 from asterism.declare.source import Files
 from asterism.declare.table import Table
-from asterism.errors import AsterismError, SourceError
+from asterism.errors import AgainError, AsterismError, LakeError, SourceError
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.parquet import Parquet
@@ -38,6 +38,8 @@ _GUESS = 100
 """Bytes of an object a row, before any has been read."""
 
 
+_TWICE = "has duplicate key"
+"""What DuckDB says of an object that holds a name twice."""
 _SAMPLE = 1000
 """Lines from which a description is made."""
 _At = tuple[str, str, int]
@@ -119,6 +121,8 @@ class FilesSource:
         """What read the last chunk: the next one goes on with the object that it has open."""
         self._weight: float | None = None
         """Bytes of an object a line, as far as they have been read."""
+        self._anew = False
+        """Whether lines are written anew before DuckDB reads them: some object holds a name twice."""
         self._thread: ThreadPoolExecutor | None = None
         self._next: tuple[_Position, Future[_Chunk]] | None = None
         """What is read ahead, and from where on."""
@@ -161,14 +165,20 @@ class FilesSource:
             known = seen | read.done if shrunk and complete else None
             idle = bool(cursor) and not reading.seen and known is None
             batches = iter(()) if idle else self._batches(reading, Path(chunk.folder.name), known, stack)
-            yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete)
+            try:
+                yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete)
+            except LakeError as error:
+                if self._anew or _TWICE not in error.fact:
+                    raise
+                self._anew = True
+                raise AgainError(self._into, error.fact) from error
 
     @contextmanager
     def everything(self) -> Iterator[Answer]:
         """Every object there is now. They pass through temporary files, which hold all of them."""
         now = datetime.now(UTC).replace(tzinfo=None)
         with tempfile.TemporaryDirectory(dir=scratch()) as name, ExitStack() as stack:
-            reading = self._reading(Path(name), (), _forget)
+            reading = self._reading(Path(name), (), _forget, anew=True)
             stack.callback(reading.close)
             for item in self._store.items():
                 reading.take(item, 0, sys.maxsize)
@@ -239,8 +249,9 @@ class FilesSource:
             with suppress(AsterismError):  # whoever reads it again meets it again
                 ahead[1].result().let_go()
 
-    def _reading(self, folder: Path, inferred: Sequence[Field], set_aside: SetAside) -> Reading:
-        tools = Tools(self._declared, self._store, self._lines, self._parquet, set_aside, folder)
+    def _reading(self, folder: Path, inferred: Sequence[Field], set_aside: SetAside, *, anew: bool = False) -> Reading:
+        anew = anew or self._anew
+        tools = Tools(self._declared, self._store, self._lines, self._parquet, set_aside, folder, anew)
         return RowReading(tools, inferred) if self._declared.format == "parquet" else TextReading(tools, inferred)
 
     def _pending(self, seen: Objects, position: _Position) -> list[Item]:

@@ -126,7 +126,11 @@ class Store:
             remedy = "Check the credentials in the environment: listing and reading are needed."
             raise self._error(error, remedy) from error
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self._error(error, "Check that the store can be reached.") from error
+            is_named = "invalid path" in str(error)
+            remedy = (
+                "Rename that object: no other can be listed." if is_named else "Check that the store can be reached."
+            )
+            raise self._error(error, remedy) from error
 
     def _error(self, error: Exception, remedy: str) -> SourceError:
         said = str(error).partition("\n")[0].rstrip(". ")

@@ -1,0 +1,93 @@
+import json
+from datetime import timedelta
+
+import duckdb
+import pytest
+from unit.adapters.files.folder import Folder
+
+from asterism.adapters.duckdb.engine import DuckDBEngine
+from asterism.adapters.duckdb.parquet import DuckDBParquet
+from asterism.adapters.obstore.lake import ObstoreLake
+from asterism.declare.source import Pull
+from asterism.errors import SourceError
+from asterism.run.pull import pull
+from asterism.run.warehouse import Warehouse
+
+
+def parquet(folder, name, select):
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({select}) TO '{folder.path / ('.' + name)}' (FORMAT parquet)")
+    (folder.path / f".{name}").rename(folder.path / name)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a.json", b'\xef\xbb\xbf{"id":1}\r\n{"id":2}\r\n')
+    folder.pull()
+    assert folder.rows("id") == [(1,), (2,)]
+
+
+def test_integers_that_no_column_of_numbers_holds_are_kept_as_they_are_written(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a.json", '{"a":18446744073709551615,"b":9007199254740993,"c":1}\n{"a":3,"b":1.5,"c":1.5}\n')
+    folder.pull()
+    assert folder.rows("a", "b", "c") == [("18446744073709551615", "9007199254740993", 1.0), ("3", "1.5", 1.5)]
+
+
+def test_columns_of_parquet_are_the_same_in_upper_and_lower_case(tmp_path):
+    folder = Folder(tmp_path, format="parquet", key=["id"])
+    parquet(folder, "a.parquet", "SELECT 1 AS id, 'a' AS n")
+    folder.pull()
+    parquet(folder, "b.parquet", "SELECT 2 AS ID, 'b' AS N")
+    folder.pull()
+    assert folder.rows("id", "n", "_extra") == [(1, "a", None), (2, "b", None)]
+
+
+def test_columns_of_parquet_that_are_called_as_our_own_are_kept_as_extra(tmp_path):
+    folder = Folder(tmp_path, format="parquet")
+    parquet(folder, "a.parquet", "SELECT 1 AS id, 2 AS _line, 3 AS _object, 4 AS _extra, 5 AS _part")
+    parquet(folder, "b.parquet", "SELECT 1 AS id, 2 AS file_row_number")
+    folder.pull()
+    assert [row[:3] for row in folder.rows("_object", "_line", "id")] == [("a.parquet", 1, 1)]
+    assert json.loads(folder.rows("_extra")[0][0]) == {"_line": 2, "_object": 3, "_extra": 4, "_part": 5}
+    assert "file_row_number" in folder.reasons()["b.parquet", 1]
+
+
+def test_extras_of_parquet_are_json_whatever_their_numbers_are(tmp_path):
+    folder = Folder(tmp_path, format="parquet")
+    parquet(folder, "a.parquet", "SELECT 1 AS id")
+    folder.pull()
+    parquet(
+        folder,
+        "b.parquet",
+        "SELECT 2 AS id, 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, 1.5::DOUBLE AS c, NULL::DOUBLE AS d",
+    )
+    folder.pull()
+    assert json.loads(folder.rows("_extra")[1][0], parse_constant=pytest.fail) == {
+        "a": "nan", "b": "-inf", "c": 1.5, "d": None,
+    }  # fmt: skip
+
+
+def test_a_name_that_no_store_takes_says_what_to_do(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a\nb.json", "{}")
+    with pytest.raises(SourceError, match="Rename that object"):
+        folder.pull()
+
+
+@pytest.mark.parametrize("chunk_rows", [3, 1000])
+def test_an_object_that_holds_a_name_twice_has_its_last_value_and_stops_no_pull(tmp_path, chunk_rows):
+    folder = Folder(tmp_path, chunk_rows=chunk_rows)
+    for number in range(20):
+        twice = {4: '"id":-1,', 11: '"name":"x",'}.get(number, "")
+        folder.put(f"{number}.json", f'{{{twice}"id":{number},"name":"n{number}"}}\n', at=100 - number)
+    declared = Pull(folder.declared, "s", every=timedelta(days=1), reconcile=timedelta(days=365))
+    engine = DuckDBEngine()
+    warehouse = Warehouse(engine, ObstoreLake((tmp_path / "landed").as_uri()), DuckDBParquet(), ())
+    warehouse.ledger.prepare()
+    source = folder.source()
+    pull(warehouse, declared, source)
+    source.close()
+    found = warehouse.session.rows("SELECT id, name FROM s.records ORDER BY id")
+    engine.close()
+    assert found == [(number, f"n{number}") for number in range(20)]
