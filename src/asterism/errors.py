@@ -45,6 +45,11 @@ class AsterismError(Exception):
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
 
+def printable(error: object) -> str:
+    """What somebody's function raised, in words that every table, log and terminal takes."""
+    return str(error).encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with a platform's files."""

@@ -90,14 +90,14 @@ class Crew:
     def look(self) -> None:
         """Start the HTTP server again where it died. Raises AsterismError where it does not come up.
 
-        A thread that died met a fault of ours: that is raised, and not passed over.
+        A thread that died met a fault of ours: that is raised as long as it is so, and not passed over.
         """
-        dead = [each.name for each in self._threads if not each.is_alive()]
-        if dead and not self._stop.is_set():
-            self._threads = [each for each in self._threads if each.is_alive()]
-            raise AsterismError(dead[0], "has ended by a fault of its own", "Report this, with what stderr says.")
         if self.serve is not None and (self._http is None or not self._http.alive):
             self._open(*self.serve)
+        dead = [each.name for each in self._threads if not each.is_alive()]
+        if dead and not self._stop.is_set():
+            remedy = "Report this, with what stderr says; until `run` is started again, nothing does its work."
+            raise AsterismError(dead[0], "has ended by a fault of its own", remedy)
 
     def _open(self, host: str, port: int) -> None:
         from asterism.http.process import HttpProcess

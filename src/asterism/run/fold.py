@@ -23,7 +23,7 @@ class Failure(NamedTuple):
     """The record of a batch that cannot be folded in, by its index, and why."""
 
     nth: int
-    error: Exception
+    error: BaseException
 
 
 class Item(NamedTuple):
@@ -119,7 +119,7 @@ class Fold:
                     left.append((nth, _ENCODER.encode(state)))
                 if careful:
                     self._decoder.decode(_ENCODER.encode(state))
-            except Exception as error:  # noqa: BLE001 - a user's function may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise anything
                 return Failure(nth, error)
         try:
             encoded = {address: _ENCODER.encode(state) for address, state in states.items()}

@@ -17,6 +17,7 @@ import msgspec
 
 from asterism.declare.record import Record
 from asterism.declare.stream import Stream
+from asterism.errors import printable
 from asterism.ports.log import Entry, Log
 
 
@@ -82,7 +83,7 @@ def _line(item: Refused) -> bytes:
         {
             "stream": item.stream,
             "place": item.place,
-            "reason": item.reason.replace("\0", "\\0"),
+            "reason": printable(item.reason),
             "body": text,
             "encoding": encoding,
             "record_id": item.record_id,

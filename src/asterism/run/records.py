@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +26,10 @@ ID, RECEIVED_AT, EXTRA, ANY = "_id", "_received_at", "_extra", "record"
 _EPOCH = datetime(1970, 1, 1)
 _WIDEST = 2**63 - 1
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_DEEPEST = 200
+"""Arrays and objects within each other: who reads a record may be deep in calls already, and Python has a thousand."""
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_STEPS = [{91: 1, 123: 1, 93: -1, 125: -1}.get(byte, 0) for byte in range(256)]
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -129,6 +134,8 @@ class Shape:
 
     def _check(self, body: bytes, record: Any) -> None:
         """What a decoder lets pass and a table or another reader does not."""
+        if body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(body) > _DEEPEST:
+            raise msgspec.ValidationError(f"it is nested more than {_DEEPEST} deep")
         if self.stream.record is not None and (b"\\u" in body or not body.isascii()):
             msgspec.json.decode(body)  # fields that the type does not know were skipped, not read
         if b"\\u0000" in body and _NUL.search(body):
@@ -146,7 +153,7 @@ class Shape:
 
     def open(self, lines: bytes) -> Opened:
         """Read landed lines with the type as it is now. A record that fits no longer is told apart, with the reason."""
-        envelopes = _ENVELOPES.decode_lines(lines)
+        envelopes = _envelopes(lines)
         try:
             return Opened(envelopes, self._decoder.decode_lines(b"\n".join([each.record for each in envelopes])), [])
         except (msgspec.MsgspecError, RecursionError):
@@ -196,6 +203,17 @@ def landed(records: Iterable[Logged]) -> bytes:
     )
 
 
+def _envelopes(lines: bytes) -> list[Envelope]:
+    """Landed lines. Records that the door did not see may be nested too deeply even to be passed over."""
+    try:
+        return _ENVELOPES.decode_lines(lines)
+    except RecursionError:
+        parts = [line.partition(b',"record":') for line in lines.splitlines()]  # in a text its quotes were escaped
+        heads = _ENVELOPES.decode_lines(b"\n".join([b"%b%bnull}" % (head, name) for head, name, _ in parts]))
+        pairs = zip(heads, parts, strict=True)
+        return [msgspec.structs.replace(head, record=msgspec.Raw(body[:-1])) for head, (_, _, body) in pairs]
+
+
 def _lines(values: Iterable[Any]) -> list[bytes]:
     """Values as JSON, a line each."""
     return _ENCODER.encode_lines([*values]).split(b"\n")[:-1]
@@ -208,7 +226,7 @@ def logged(lines: bytes) -> list[Logged]:
     """
     return [
         Logged(each.partition, int(each.position), each.id, each.key, _micros(each.received_at), bytes(each.record))
-        for each in _ENVELOPES.decode_lines(lines)
+        for each in _envelopes(lines)
         if each.partition
     ]
 
@@ -225,6 +243,11 @@ def since_1970(microseconds: int) -> datetime:
 
 def _micros(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _depth(body: bytes) -> int:
+    """How many arrays and objects of a JSON text are within each other at most."""
+    return max(accumulate(map(_STEPS.__getitem__, _STRING.sub(b"", body))))
 
 
 def _fits(value: Decimal) -> bool:

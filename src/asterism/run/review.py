@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from asterism.declare.stream import Transform
-from asterism.errors import RecordError, UsageError
+from asterism.errors import RecordError, UsageError, printable
 from asterism.ports.log import Entry, Log, Logged
 from asterism.run.consume import take_lines
 from asterism.run.quarantine import STREAM, Quarantined
@@ -128,8 +128,8 @@ class Review:
             TransformWorker(transform, self._log).take(record)
         except RecordError:
             raise
-        except Exception as error:
-            raise RecordError(f"transform {name}", f"{type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise RecordError(f"transform {name}", f"{type(error).__name__}: {printable(error)}") from error
 
     def _named(self, identifiers: list[str]) -> list[Item]:
         """Items by their ids, in that order. Raises UsageError where one is not there."""

@@ -53,7 +53,7 @@ class TransformWorker:
         for record in records:
             try:
                 made += [*self._results(record)]  # all of them, or none
-            except Exception as error:  # noqa: BLE001 - a user's function may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise anything
                 refused.append(self._refused(record, error))
         self._append(made)
         set_aside(self._log, refused)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from asterism.declare.storing import Storing
 from asterism.declare.view import View
-from asterism.errors import AsterismError, LogError, StateError, ViewError
+from asterism.errors import AsterismError, LogError, StateError, ViewError, printable
 from asterism.ports.events import Events
 from asterism.ports.log import Log, Logged, Offsets
 from asterism.ports.state import Kept, State
@@ -160,7 +160,7 @@ class ViewWorker:
 
     def _take(self, fresh: list[Logged]) -> int:
         again = self._seen.again(fresh) if self._seen is not None else frozenset()
-        failure: tuple[Logged, Exception] | None = None
+        failure: tuple[Logged, BaseException] | None = None
         batch = self._attempt(fresh, again)
         while isinstance(batch, Failure):  # states are made anew up to there, whatever the fold did to them in place
             failure, fresh = (fresh[batch.nth], batch.error), fresh[: batch.nth]
@@ -278,7 +278,7 @@ class ViewWorker:
 
         return [each for each in items if not is_held(each)]
 
-    def _keep(self, batch: _Batch, failure: tuple[Logged, Exception] | None, again: frozenset[int]) -> None:
+    def _keep(self, batch: _Batch, failure: tuple[Logged, BaseException] | None, again: frozenset[int]) -> None:
         """Put what a batch made, in one commit. What is set aside or told comes before it: twice is once there."""
         note = self._noted(batch, failure)
         if not batch.records and note == self.note:
@@ -295,7 +295,7 @@ class ViewWorker:
         new = [each for nth, each in enumerate(batch.records) if nth not in again]
         self._put(changed, {**self.offsets, **{each.partition: each.position for each in batch.records}}, note, new)
 
-    def _noted(self, batch: _Batch, failure: tuple[Logged, Exception] | None) -> dict[str, Any]:
+    def _noted(self, batch: _Batch, failure: tuple[Logged, BaseException] | None) -> dict[str, Any]:
         note = {name: value for name, value in self.note.items() if name != "stopped"}
         if batch.placed.watermarks:
             note["watermarks"] = batch.placed.watermarks
@@ -309,7 +309,7 @@ class ViewWorker:
                 "id": record.id,
                 "partition": record.partition,
                 "position": record.position,
-                "error": {"type": type(error).__name__, "message": str(error), "line": self._line(error)},
+                "error": {"type": type(error).__name__, "message": printable(error), "line": self._line(error)},
                 "since": known["since"] if known.get("id") == record.id else now().isoformat(),
             }
         return note
@@ -350,17 +350,17 @@ class ViewWorker:
             self._log.commit(self._read_from, consumer(self.view.name), self.offsets)
             self._told, self._tell_at = self.offsets, time.monotonic() + _TELL_EVERY
 
-    def _line(self, error: Exception) -> str:
+    def _line(self, error: BaseException) -> str:
         """Where in the user's file a fold raised, as file:line; empty where it did not."""
         file = getattr(getattr(self.view.fold, "__code__", None), "co_filename", "")
         lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
         return f"{file}:{lines[-1]}" if lines else ""
 
-    def _error(self, record: Logged, error: Exception) -> ViewError:
+    def _error(self, record: Logged, error: BaseException) -> ViewError:
         line = self._line(error)
         where = f" ({line})" if line else ""
         return ViewError(
             f"view {self.view.name}",
-            f"it stands still at record {record.id}: {type(error).__name__}: {error}{where}",
+            f"it stands still at record {record.id}: {type(error).__name__}: {printable(error)}{where}",
             "Mend the fold or the record's type, or skip this record.",
         )

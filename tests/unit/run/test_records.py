@@ -17,7 +17,7 @@ from asterism.adapters.duckdb.lines import DuckDBLines
 from asterism.declare.stream import Stream
 from asterism.errors import RecordError
 from asterism.ports.log import Logged
-from asterism.run.records import Shape, landed
+from asterism.run.records import Shape, landed, logged
 
 
 class Kind(Enum):
@@ -140,10 +140,31 @@ def test_a_stream_without_a_type_takes_any_json():
         (b'{"name":"a","other":"\\ud800"}', "it is not JSON"),
         (b'{"name":"a","other":"\xff"}', "it is not JSON"),
         (b'{"name":"a","anything":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"name":"a","anything":' + b"[" * 200 + b"]" * 200 + b"}", "nested more than 200 deep"),
+        (b'{"name":"a","other":' + b'{"[":' * 200 + b"1" + b"}" * 200 + b"}", "nested more than 200 deep"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(body, said):
     assert said in reason(shape(), body)
+
+
+def test_many_brackets_are_not_deep_ones():
+    anything = [*([[1]] * 300), '[{"\\' * 300, *([{"a": {}}] * 300)]
+    body = json.dumps({"name": "a", "anything": anything}).encode()
+    assert shape().admit(body).body == body
+    deepest = b'{"name":"a","anything":' + b"[" * 199 + b"]" * 199 + b"}"
+    assert through(shape(), deepest)[0]["anything"] == "[" * 199 + "]" * 199
+
+
+def test_a_record_that_no_door_has_seen_and_is_nested_too_deeply_stops_no_other():
+    deep = b'{"name":"x","anything":' + b"[" * 990 + b"]" * 990 + b"}"
+    records = [Logged("0", n, str(n), '"record":', 0, body) for n, body in enumerate([b'{"name":"x"}', deep], 1)]
+    opened = shape().open(landed(records))
+    assert [each.id for each in opened.envelopes] == ["1"]
+    assert [(each.id, bytes(each.record), why) for each, why in opened.refused] == [
+        ("2", deep, "it is nested too deeply")
+    ]
+    assert logged(landed(records)) == records
 
 
 def test_an_escaped_backslash_before_u0000_is_text():

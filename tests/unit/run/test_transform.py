@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from asterism import Platform
 from asterism.adapters.sqlite.log import SqliteLog
@@ -31,3 +34,25 @@ def test_a_record_that_fails_half_way_gives_nothing(tmp_path: Path) -> None:
     log.close()
     assert made == ["halve/a/0", "halve/a/1", "halve/c/0"]
     assert aside == ["halve/b"]
+
+
+def test_a_function_that_ends_the_program_or_says_what_no_table_takes_has_failed_at_its_record(tmp_path: Path) -> None:
+    platform = Platform("small")
+    words, said = platform.stream("words"), platform.stream("said")
+
+    @platform.transform(words, into=said)
+    def say(record: Any) -> Any:
+        if record == "leave":
+            sys.exit("no more")
+        if record == "mumble":
+            raise ValueError("\ud800 and \0")
+        return record
+
+    log = SqliteLog(tmp_path / "log.db")
+    log.append("words", [Entry(w, "", msgspec.json.encode(w)) for w in ("leave", "mumble", "speak")], words.dedupe)
+    TransformWorker(platform.transforms[0], log).step()
+    made = [each.id for each in log.read("said", "test", {}, 10)]
+    aside = [msgspec.json.decode(each.body)["reason"] for each in log.read(STREAM.name, "test", {}, 10)]
+    log.close()
+    assert made == ["say/speak/0"]
+    assert aside == ["SystemExit: no more", r"ValueError: \ud800 and \0"]

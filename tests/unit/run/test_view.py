@@ -171,6 +171,17 @@ def test_a_fold_that_raises_stops_the_view_at_that_record(scene: Scene) -> None:
     assert scene.state.watch("occupancy", 0, limit=0)[0].version == version
 
 
+@pytest.mark.parametrize("raised", [SystemExit("\ud800"), ValueError("\ud800")])
+def test_whatever_a_fold_raises_stops_the_view_alone_and_can_be_told(scene: Scene, raised: BaseException) -> None:
+    def leave(_state: Count, _record: Access) -> Count:
+        raise raised
+
+    scene.append(1)
+    with pytest.raises(ViewError, match=r"\\ud800"):
+        scene.worker(replace(VIEW, fold=leave)).step(0)
+    assert scene.note()["stopped"]["error"]["message"] == r"\ud800"
+
+
 def test_a_skipped_record_is_passed_over_and_counted(scene: Scene) -> None:
     *_, bad, _ = scene.append(1, 13, 4)
     worker = scene.worker()
