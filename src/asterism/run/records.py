@@ -25,6 +25,7 @@ ID, RECEIVED_AT, EXTRA, ANY = "_id", "_received_at", "_extra", "record"
 
 _EPOCH = datetime(1970, 1, 1)
 _WIDEST = 2**63 - 1
+_TELLABLE = "within the years 1 to 9999 in UTC"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _DEEPEST = 200
 """Arrays and objects within each other: who reads a record may be deep in calls already, and Python has a thousand."""
@@ -91,8 +92,8 @@ class Shape:
         fields = msgspec.structs.fields(stream.record) if stream.record else ()
         self._names = {field.name: field.encode_name for field in fields}
         types = {field.name: inspect.type_info(field.type) for field in fields}
-        self._integers = tuple(name for name, kind in types.items() if column_type(kind) == "BIGINT")
-        self._decimals = tuple(name for name, kind in types.items() if column_type(kind).startswith("DECIMAL"))
+        bounded = ("BIGINT", "DECIMAL", "TIMESTAMP")
+        self._bounded = tuple(name for name, kind in types.items() if column_type(kind).startswith(bounded))
         self._columns = tuple(Column(self._names[name], column_type(kind)) for name, kind in types.items())
 
     @cached_property
@@ -109,10 +110,10 @@ class Shape:
             record = self._decoder.decode(body)
             self._check(body, record)
             line = msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            given, key = self.value(record, self.stream.id_field), self.value(record, self.stream.key)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
             raise RecordError(f"stream {self.stream.name}", _reason(error)) from error
-        given = self.value(record, self.stream.id_field)
-        return Admitted(given or None, self.value(record, self.stream.key), line)
+        return Admitted(given or None, key, line)
 
     def decode(self, body: bytes) -> Any:
         """One record that was admitted. Raises RecordError where it does not fit the type as it is now."""
@@ -140,16 +141,10 @@ class Shape:
             msgspec.json.decode(body)  # fields that the type does not know were skipped, not read
         if b"\\u0000" in body and _NUL.search(body):
             raise msgspec.ValidationError("a text holds the character U+0000, which databases cannot store")
-        for name in self._integers:
-            value = getattr(record, name)
-            if value is not None and not -_WIDEST - 1 <= value <= _WIDEST:
-                raise msgspec.ValidationError(f"Expected an integer of 64 bits - at `$.{self._names[name]}`")
-        for name in self._decimals:
-            value = getattr(record, name)
-            if value is not None and not _fits(value):
-                raise msgspec.ValidationError(
-                    f"Expected a decimal of 26 digits before the point and {SCALE} after - at `$.{self._names[name]}`"
-                )
+        for name in self._bounded:
+            missed = _missed(getattr(record, name))
+            if missed:
+                raise msgspec.ValidationError(f"Expected {missed} - at `$.{self._names[name]}`")
 
     def open(self, lines: bytes) -> Opened:
         """Read landed lines with the type as it is now. A record that fits no longer is told apart, with the reason."""
@@ -250,6 +245,26 @@ def _depth(body: bytes) -> int:
     return max(accumulate(map(_STEPS.__getitem__, _STRING.sub(b"", body))))
 
 
+def _missed(value: Any) -> str:
+    """What a column asks for that a value of its type is not; empty where it fits."""
+    kind = type(value)
+    if kind is int:
+        return "" if -_WIDEST - 1 <= value <= _WIDEST else "an integer of 64 bits"
+    if kind is datetime:
+        return "" if value.tzinfo is None or value.tzinfo is UTC or _can_be_told(value) else f"a time {_TELLABLE}"
+    if kind is Decimal:
+        return "" if _fits(value) else f"a decimal of 26 digits before the point and {SCALE} after"
+    return next(filter(None, map(_missed, value)), "") if kind is list else ""
+
+
+def _can_be_told(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
 def _fits(value: Decimal) -> bool:
     exponent = value.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -SCALE and value.adjusted() < 38 - SCALE
@@ -277,6 +292,8 @@ def text(value: Any) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, OverflowError):
+        return f"it holds no time {_TELLABLE}"
     if isinstance(error, msgspec.ValidationError):
         return str(error)
     return f"it is not JSON: {error}"

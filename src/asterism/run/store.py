@@ -49,7 +49,10 @@ class Places:
         key = self._shape.value(decoded, self.of.stream.key)
         if max(len(key.encode()), len(record.id.encode())) > _LONGEST:
             raise RecordError(subject, f"its key or its id has more than {_LONGEST} bytes, too many for a row's key")
-        return Place(key, naive(at), record.id)
+        try:
+            return Place(key, naive(at), record.id)
+        except OverflowError as error:
+            raise RecordError(subject, f"its time, {at.isoformat()}, lies beyond what can be told") from error
 
     def known(self, records: Sequence[Logged]) -> dict[int, Place]:
         """Those of records that can have a row, by their index."""
@@ -138,9 +141,7 @@ def read(
     after: Place | None = None,
 ) -> list[Event]:  # fmt: skip
     """Events of one key, with times of any zone. Raises StateError."""
-    return events.read(
-        of, key, None if since is None else naive(since), None if until is None else naive(until), after, limit
-    )
+    return events.read(of, key, _bound(since), _bound(until), after, limit)
 
 
 def as_json(event: Event) -> dict[str, object]:
@@ -150,6 +151,14 @@ def as_json(event: Event) -> dict[str, object]:
         for name, of in event.families.items()
     }
     return {"id": event.place.id, "at": event.place.at.isoformat(), **families}
+
+
+def _bound(moment: datetime | None) -> datetime | None:
+    """One end of what is asked for; beyond what can be told nothing is stored."""
+    try:
+        return None if moment is None else naive(moment)
+    except OverflowError:
+        return datetime.min if moment.year == datetime.min.year else datetime.max
 
 
 def cells(body: bytes) -> dict[str, bytes]:

@@ -25,6 +25,19 @@ class Kind(Enum):
     EXIT = "exit"
 
 
+class Rank(Enum):
+    FIRST = 1
+    SECOND = 2
+
+
+class Lists(Record, frozen=True):
+    counts: list[int] = []  # noqa: RUF012 - a Struct copies it
+    amounts: list[Decimal] | None = None
+    times: list[datetime] | None = None
+    rank: Rank = Rank.FIRST
+    ranks: list[Rank] | None = None
+
+
 class Place(Record, frozen=True):
     city: str
     zip_code: str | None = None
@@ -135,6 +148,8 @@ def test_a_stream_without_a_type_takes_any_json():
         (b'{"name":"a","amount":"1e30"}', "26 digits before the point"),
         (b'{"name":"a","amount":"0.1234567890123"}', "26 digits before the point"),
         (b'{"name":"a","at":"yesterday"}', "RFC3339"),
+        (b'{"name":"a","at":"0001-01-01T00:00:00+14:00"}', "within the years 1 to 9999 in UTC - at `$.at`"),
+        (b'{"name":"a","at":"9999-12-31T23:59:59-12:00"}', "within the years 1 to 9999 in UTC - at `$.at`"),
         (b'{"name":"a","direction":0}', "$.direction"),
         (b'{"name":"a\\u0000b"}', "U+0000"),
         (b'{"name":"a","other":"\\ud800"}', "it is not JSON"),
@@ -146,6 +161,40 @@ def test_a_stream_without_a_type_takes_any_json():
 )
 def test_what_does_not_fit_is_refused_with_the_reason(body, said):
     assert said in reason(shape(), body)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"counts":[1,9223372036854775808]}', "64 bits - at `$.counts`"),
+        (b'{"amounts":["1e30"]}', "26 digits before the point"),
+        (b'{"times":["9999-12-31T23:59:59-12:00"]}', "within the years 1 to 9999 in UTC - at `$.times`"),
+        (b'{"rank":3}', "$.rank"),
+    ],
+)
+def test_what_stands_in_a_list_has_to_fit_as_well(body, said):
+    assert said in reason(Shape(Stream("lists", Lists)), body)
+
+
+def test_lists_and_enums_keep_their_values_on_the_way_to_the_table():
+    body = (
+        b'{"counts":[1,9223372036854775807],"amounts":[1.5],"times":["2026-03-01T00:30:00+02:00","2026-03-01T01:00:00"],'
+        b'"rank":2,"ranks":[1,2]}'
+    )
+    one = Shape(Stream("lists", Lists, key="rank"))
+    assert one.admit(body).key == "2"
+    (row,) = through(one, body)
+    assert row["counts"] == [1, 2**63 - 1]
+    assert row["amounts"] == [Decimal("1.5")]
+    assert row["times"] == [datetime(2026, 2, 28, 22, 30), datetime(2026, 3, 1, 1)]
+    assert (row["rank"], row["ranks"]) == (2, [1, 2])
+
+
+def test_a_key_that_is_no_time_of_ours_is_refused():
+    class Either(Record):
+        at: datetime | int
+
+    assert "within the years" in reason(Shape(Stream("e", Either, key="at")), b'{"at":"9999-12-31T23:59:59-12:00"}')
 
 
 def test_many_brackets_are_not_deep_ones():
@@ -186,6 +235,13 @@ def test_records_that_fit_no_longer_are_told_apart():
     opened = shape().open(lines)
     assert [each.id for each in opened.envelopes] == ["a"]
     assert [(each.id, why) for each, why in opened.refused] == [("b", "Object missing required field `name`")]
+
+
+def test_what_no_column_takes_is_told_by_the_value_and_not_by_a_temporary_file():
+    line = b'{"_id":"a","_received_at":"2026-01-01T00:00:00","counts":[9223372036854775808]}'
+    with pytest.raises(RecordError) as caught:
+        DuckDBLines().read(line, Shape(Stream("lists", Lists)).table.columns)
+    assert caught.value.fact == "Invalid Input Error: JSON transform error: Failed to cast value to numerical: 9223372036854775808"
 
 
 JSON = st.recursive(

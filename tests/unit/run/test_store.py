@@ -26,7 +26,7 @@ from asterism.run.erase import Eraser
 from asterism.run.queues import consumers
 from asterism.run.records import Shape, landed
 from asterism.run.refold import rebuild
-from asterism.run.store import Beside, StoreWorker, as_json
+from asterism.run.store import Beside, StoreWorker, as_json, read
 from asterism.run.view import worker
 from asterism.views import tumbling
 
@@ -106,6 +106,15 @@ def test_what_has_no_time_is_set_aside_and_the_next_goes_on(doors: Doors) -> Non
     assert doors.rows_of(1)[0]["status"] == {"persons": 2}
     ((item,),) = doors.rows("SELECT _id FROM streams._quarantine")
     assert "drop it" in doors.review.replay([item]).refused[0][1]
+
+
+def test_a_time_that_cannot_be_told_is_no_row_and_ends_nothing(doors: Doors) -> None:
+    doors.passed(("a", at(1, at="9999-12-31T23:59:59-12:00")), ("b", at(2)))
+    doors.store.step()
+    doors.work()
+    assert doors.rows("SELECT record_id FROM streams._quarantine WHERE place = 'the event store'") == [("a",)]
+    ends = (datetime.fromisoformat(f"{end}-12:00") for end in ("0001-01-01T00:00:00", "9999-12-31T23:59:59"))
+    assert [each.place.id for each in read(doors.events, doors.platform.storings[0], "1", *ends, limit=9)] == ["b"]
 
 
 def test_a_view_folds_nothing_of_which_the_row_is_not_there(doors: Doors) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ from asterism.ports.scratch import scratch
 
 _GZIP = b"\x1f\x8b"
 """What begins a packing of others."""
+_PLACE = re.compile(r' in file "[^"]*", in line \d+')
+"""A temporary file, of which nobody knows: the same fault would be another one each time."""
 _LONGEST = 1 << 28
 """Bytes of one line."""
 _LONGEST_OF_FILES = 1 << 21
@@ -57,7 +60,7 @@ class DuckDBLines:
         except OSError as error:
             raise LakeError(name, str(error.strerror or error), "Free some disk space, and repeat.") from error
         except duckdb.Error as error:
-            fact = str(error).strip().split("\n\n")[0]
+            fact = _PLACE.sub("", str(error).strip().partition("\n")[0])
             raise RecordError("a batch of lines", fact, "Look at the value that is named.") from error
         finally:
             Path(name).unlink(missing_ok=True)
@@ -97,12 +100,12 @@ class DuckDBLines:
 
 def _read_as(column: Column) -> str:
     """The type by which a field is read: times keep their offset until they have been turned to UTC."""
-    return "TIMESTAMPTZ" if column.type == "TIMESTAMP" else column.type
+    return {"TIMESTAMP": "TIMESTAMPTZ", "TIMESTAMP[]": "TIMESTAMPTZ[]"}.get(column.type, column.type)
 
 
 def _quoted(column: Column) -> str:
     name = '"' + column.name.replace('"', '""') + '"'
-    return f"{name}::TIMESTAMP AS {name}" if column.type == "TIMESTAMP" else name
+    return f"{name}::{column.type} AS {name}" if column.type in {"TIMESTAMP", "TIMESTAMP[]"} else name
 
 
 def _extra(known: Sequence[str]) -> str:
