@@ -87,17 +87,19 @@ class Crew:
         self.project = project
         self.start()
 
-    def look(self) -> None:
-        """Start the HTTP server again where it died. Raises AsterismError where it does not come up.
-
-        A thread that died met a fault of ours: that is raised as long as it is so, and not passed over.
-        """
+    def look(self) -> bool:
+        """Start the HTTP server again where it died; that is all. Raises AsterismError where it does not come up."""
         if self.serve is not None and (self._http is None or not self._http.alive):
             self._open(*self.serve)
+        return False
+
+    def muster(self) -> bool:
+        """See that all threads live; that is all. Raises AsterismError as long as one is dead: a fault of ours."""
         dead = [each.name for each in self._threads if not each.is_alive()]
         if dead and not self._stop.is_set():
             remedy = "Report this, with what stderr says; until `run` is started again, nothing does its work."
             raise AsterismError(dead[0], "has ended by a fault of its own", remedy)
+        return False
 
     def _open(self, host: str, port: int) -> None:
         from asterism.http.process import HttpProcess

@@ -158,9 +158,9 @@ class Running:
         """What is done by the clock."""
         from asterism.run.schedule import Task
 
-        tasks = [Task("models", MODELS_EVERY, self.models)]
+        tasks = [Task("models", MODELS_EVERY, self.models), Task("crew", CREW_EVERY, self.crew.muster)]
         if self.crew.serve is not None:
-            tasks.append(Task("http", CREW_EVERY, self.crew_lives))
+            tasks.append(Task("http", CREW_EVERY, self.crew.look))
         if self.desk.project.platform.triggers:
             tasks.append(Task("triggers", CREW_EVERY, self.triggered))
         if any(each.notified for each in self.desk.project.pulls):
@@ -171,11 +171,6 @@ class Running:
                 Task(each.name, CREW_EVERY, self.reporter(each.name)) for each in self.desk.project.platform.reports
             ]
         return tasks
-
-    def crew_lives(self) -> bool:
-        """See that the HTTP server lives."""
-        self.crew.look()
-        return False
 
     def written(self) -> bool:
         """Take what stands in the log into the warehouse."""

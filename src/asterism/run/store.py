@@ -155,10 +155,12 @@ def as_json(event: Event) -> dict[str, object]:
 
 def _bound(moment: datetime | None) -> datetime | None:
     """One end of what is asked for; beyond what can be told nothing is stored."""
+    if moment is None:
+        return None
     try:
-        return None if moment is None else naive(moment)
+        return naive(moment)
     except OverflowError:
-        return datetime.min if moment.year == datetime.min.year else datetime.max
+        return moment.replace(tzinfo=None)  # within a day of the first or the last that can be told
 
 
 def cells(body: bytes) -> dict[str, bytes]:

@@ -71,7 +71,7 @@ class TransformWorker:
             if each is not None:
                 yield record.id, number, self._into.admit(msgspec.json.encode(each))
 
-    def _refused(self, record: Logged, error: Exception) -> Refused:
+    def _refused(self, record: Logged, error: BaseException) -> Refused:
         reason = error.fact if isinstance(error, RecordError) else f"{type(error).__name__}: {error}"
         name = self.transform.name
         return Refused(

@@ -241,7 +241,7 @@ def test_what_no_column_takes_is_told_by_the_value_and_not_by_a_temporary_file()
     line = b'{"_id":"a","_received_at":"2026-01-01T00:00:00","counts":[9223372036854775808]}'
     with pytest.raises(RecordError) as caught:
         DuckDBLines().read(line, Shape(Stream("lists", Lists)).table.columns)
-    assert caught.value.fact == "Invalid Input Error: JSON transform error: Failed to cast value to numerical: 9223372036854775808"
+    assert caught.value.fact.endswith("JSON transform error: Failed to cast value to numerical: 9223372036854775808")
 
 
 JSON = st.recursive(
