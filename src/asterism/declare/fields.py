@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import msgspec
 from msgspec import inspect
 
 SCALE = 12
@@ -16,6 +20,48 @@ _SCALARS: tuple[tuple[type, str], ...] = (
     (inspect.DateTimeType, "TIMESTAMP"),
     (inspect.DateType, "DATE"),
 )
+
+
+_OWN = frozenset({"_id", "_received_at", "_extra", "_raw"})
+"""Columns that each stream's table has, and what its lines have beside them."""
+
+
+def checked(record: type[Any]) -> None:
+    """Raise ValueError for a type of records that JSON or a table could not have."""
+    if not (isinstance(record, type) and issubclass(record, msgspec.Struct)):
+        raise ValueError(f"{record!r} is no type of records: let it be a class that is a Record")  # noqa: TRY004 - of a declaration
+    try:
+        msgspec.json.Decoder(record)
+        strange = sorted({each.cls.__name__ for each in _types(inspect.type_info(record), set())})
+    except TypeError as error:
+        raise ValueError(f"{record.__name__} cannot be read from JSON: {error}") from error
+    if strange:
+        raise ValueError(f"{record.__name__} cannot be read from JSON, which has no {', '.join(strange)}")
+    names = [field.encode_name for field in msgspec.structs.fields(record)]
+    if own := sorted(_OWN.intersection(name.lower() for name in names)):
+        raise ValueError(f"{record.__name__} has a field {own[0]}, which its table has already: give it another name")
+    twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
+    if twice:
+        raise ValueError(f"{record.__name__} has fields that differ by case alone, as no two columns may: {twice[0]}")
+
+
+def named(record: type[Any] | None, field: str | None, reader: str) -> None:
+    """Raise ValueError where a type of records has not the field that somebody names."""
+    known = [each.name for each in msgspec.structs.fields(record)] if record is not None else []
+    if field is not None and record is not None and field not in known:
+        raise ValueError(f"{reader} {field!r}, which {record.__name__} has not: its fields are {', '.join(known)}")
+
+
+def _types(kind: Any, seen: set[int]) -> list[inspect.CustomType]:
+    """The types within a type that msgspec leaves to somebody else."""
+    if isinstance(kind, inspect.CustomType):
+        return [kind]
+    if isinstance(kind, tuple | list):
+        return [found for each in kind for found in _types(each, seen)]
+    if not isinstance(kind, inspect.Type | inspect.Field) or id(kind) in seen:
+        return []
+    seen.add(id(kind))
+    return _types([getattr(kind, name) for name in kind.__struct_fields__], seen)
 
 
 def column_type(kind: inspect.Type) -> str:

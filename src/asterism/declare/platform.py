@@ -7,6 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, get_type_hints, overload
 
+from asterism.declare import fields
 from asterism.declare.cron import cron
 from asterism.declare.duration import duration
 from asterism.declare.endpoint import Endpoint, Sns
@@ -16,6 +17,7 @@ from asterism.declare.simulator import Database, Simulator, Transaction
 from asterism.declare.source import Pull, Source
 from asterism.declare.storing import Storing, checked, storing
 from asterism.declare.stream import EventSimulator, Function, Stream, Timed, Transform, Trigger
+from asterism.declare.stream import checked as stream_name
 from asterism.declare.view import View, Window
 
 if TYPE_CHECKING:
@@ -86,11 +88,18 @@ class Platform:
         keep: str | timedelta | None = None,
         lake_only: bool = False,
     ) -> Stream:
-        """Declare a stream; see `Stream` for what each part means. Raises ValueError where its name is taken."""
+        """Declare a stream; see `Stream` for what each part means.
+
+        Raises ValueError where its name is taken or none, and for a type that no table could have, or without its key.
+        """
         kept = None if keep is None else duration(keep)
         times = (duration(dedupe), duration(retention), kept)
-        stream = Stream(name, record, key, id_field, public, strict, *times, lake_only)
-        if any(other.table == stream.table for other in self.streams):
+        stream = Stream(stream_name(name), record, key, id_field, public, strict, *times, lake_only)
+        if record is not None:
+            fields.checked(record)
+        for said, field in (("key", key), ("id_field", id_field)):
+            fields.named(record, field, f"the {said} of stream {name!r} is")
+        if any(other.table.lower() == stream.table.lower() for other in self.streams):
             raise ValueError(f"two streams would have the table {stream.table}: give each a name of its own")
         self.streams = (*self.streams, stream)
         return stream
@@ -124,6 +133,8 @@ class Platform:
             self._on_the_way(stream, into)
 
         def declare(function: Function) -> Function:
+            if any(each.name == function.__name__ for each in self.transforms):
+                raise ValueError(f"two transforms are called {function.__name__!r}: give each a name of its own")
             if stream.lake_only and any(each.stream is stream for each in self.transforms):
                 raise ValueError(f"{stream.name!r} goes to the lake alone, by one transform: let one make all of it")
             self.transforms = (*self.transforms, Transform(function.__name__, stream, into, function))
@@ -163,6 +174,8 @@ class Platform:
             if after not in {None, stream.table}:
                 raise ValueError(f"view {name!r} cannot run after {after!r}: its stream's table is {stream.table!r}")
             chosen = stream.key if key == _OF_THE_STREAM else key
+            fields.named(stream.record, chosen, f"the key of view {name!r} is")
+            fields.named(stream.record, window.time if window else None, f"the time of view {name!r} is")
             beside = self._beside(name, stream, window, family)
             self.views = (*self.views, View(name, stream, fold, _state(fold), chosen, after, window, into, beside))
             return fold

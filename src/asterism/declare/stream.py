@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,6 +48,16 @@ class Stream:
 
 Function = Callable[[Any], Any]
 """Of a record to None, a record, or several: a Struct or JSON values each."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+def checked(name: str) -> str:
+    """The name of a stream, which addresses, tables and objects have in theirs. Raises ValueError for any other."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a stream: use up to 60 letters, digits, - and _, and no - or _ first")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

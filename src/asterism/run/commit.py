@@ -20,6 +20,8 @@ from asterism.run.refresh import Broken, Refresh, Refreshed
 from asterism.run.session import Session, listed, quote
 from asterism.run.warehouse import Warehouse
 
+_AFRESH = "Change it back, or reset the stage and load it afresh."
+_ANEW = "Change it back, or `asterism rebuild` without `run`: it reads anew what was landed, and sets aside the rest."
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
 
 
@@ -212,14 +214,42 @@ def _alter(warehouse: Warehouse, shape: Table) -> bool:
             f"its key was {', '.join(known.key)} and is {', '.join(shape.key)}",
             "Reset the stage, and load it afresh.",
         )
-    changed = _reshape(session, shape, {column.name: column for column in known.columns})
+    streams = warehouse.streams
+    remedy = _AFRESH
+    if streams is not None and shape.name in streams.shapes:
+        remedy = _ANEW
+        for column in known.columns:
+            _refuse_loss(session, shape, column)
+    changed = _reshape(session, shape, {column.name: column for column in known.columns}, remedy)
     if changed:
         session.reshaped(shape.name)
         warehouse.note_raw({shape.name: Table(shape.name, session.columns(shape.name), shape.key)})
     return changed
 
 
-def _reshape(session: Session, shape: Table, present: dict[str, Column]) -> bool:
+def _refuse_loss(session: Session, shape: Table, old: Column) -> None:
+    """Raise SourceError where what a stream's column holds could not be said in its new type and back."""
+    new = next((each for each in shape.columns if each.name == old.name), old)
+    if _same_type(old.type, new.type):
+        return
+    name = quote(old.name)
+    lost = f"CAST(CAST({name} AS {new.type}) AS {old.type}) IS DISTINCT FROM {name}"
+    condition = f"{name} IS NOT NULL" if "JSON" in {old.type, new.type} else lost
+    try:
+        lossy = bool(session.rows(f"SELECT 1 FROM {quote(shape.name)} WHERE {condition} LIMIT 1"))
+    except EngineError:
+        lossy = True
+    if lossy:
+        raise _misfit(shape, old, new, _ANEW)
+
+
+def _misfit(shape: Table, old: Column, new: Column, remedy: str) -> SourceError:
+    return SourceError(
+        shape.name, f"{new.name} was {old.type} and is {new.type}, and what is stored does not fit", remedy
+    )
+
+
+def _reshape(session: Session, shape: Table, present: dict[str, Column], remedy: str) -> bool:
     changed = False
     for column in shape.columns:
         old = present.get(column.name)
@@ -231,8 +261,7 @@ def _reshape(session: Session, shape: Table, present: dict[str, Column]) -> bool
             try:
                 session.execute(f"ALTER TABLE {quote(shape.name)} ALTER COLUMN {quote(column.name)} TYPE {column.type}")
             except EngineError as error:
-                fact = f"{column.name} was {old.type} and is {column.type}, and what is stored does not fit"
-                raise SourceError(shape.name, fact, "Change it back, or reset the stage and load it afresh.") from error
+                raise _misfit(shape, old, column, remedy) from error
         changed = True
     return changed
 

@@ -142,6 +142,8 @@ class Fold:
         for index in taken:
             try:
                 self._shape.read([records[index].body])
+            except msgspec.ValidationError as error:
+                return Failure(index, msgspec.ValidationError(str(error).replace("`$[0]", "`$", 1)))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 return Failure(index, error)
         raise AssertionError("each record could be decoded, all of them together could not")

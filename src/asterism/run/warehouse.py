@@ -66,7 +66,9 @@ class Warehouse:
 
     def shape(self, landed: LandedTable) -> Table:
         """The table that a landed object goes into: a stream's as it is declared now, others as they were landed."""
-        return self.streams.shape(landed.table).table if self.streams and landed.is_lines else landed.shape()
+        if self.streams and (landed.is_lines or landed.table in self.streams.shapes):
+            return self.streams.shape(landed.table).table
+        return landed.shape()
 
     def note_run(self, run: Run) -> None:
         """Note a step of work, one that failed say, where the warehouse itself can be reached."""

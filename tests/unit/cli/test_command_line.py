@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from asterism.adapters.sqlite.log import SqliteLog
 from asterism.cli.main import main
+from asterism.ports.log import Entry
 
 ASTERISM = str(Path(sys.executable).with_name("asterism"))
 TOML = """\
@@ -381,3 +384,31 @@ def test_two_commands_at_once_wait_for_each_other(shop):
     for process in processes:
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
+
+
+def test_what_a_rebuild_cannot_take_in_any_more_is_set_aside(tmp_path):
+    platform = """
+from asterism import Platform, Record
+platform = Platform("shop")
+class Sale(Record):
+    number: str
+    amount: %s
+platform.stream("sales", Sale, id_field="number")
+"""
+    (tmp_path / "asterism.toml").write_text(TOML)
+    (tmp_path / "platform.py").write_text(platform % "float")
+    log = SqliteLog(tmp_path / ".asterism/dev/log.db")
+    sales = {"a": b'{"number":"a","amount":1.5}', "b": b'{"number":"b","amount":2}'}
+    log.append("sales", [Entry(name, "", body) for name, body in sales.items()], timedelta(days=1))
+    log.close()
+    assert result(tmp_path, "query", "select count(*) as sales from sales")["rows"] == [{"sales": 0}]
+    assert result(tmp_path, "quarantine", "list")["items"] == []
+    assert result(tmp_path, "query", "select count(*) as sales from sales")["rows"] == [{"sales": 2}]
+    (tmp_path / "platform.py").write_text(platform % "int")
+    assert "asterism rebuild" in asterism(tmp_path, "quarantine", "list", code=1).stderr
+    asterism(tmp_path, "rebuild")
+    assert result(tmp_path, "query", "select * exclude (_received_at) from sales")["rows"] == [
+        {"_id": "b", "number": "b", "amount": 2, "_extra": None}
+    ]
+    (item,) = result(tmp_path, "quarantine", "list")["items"]
+    assert (item["record_id"], item["reason"]) == ("a", "Expected `int`, got `float` - at `$.amount`")

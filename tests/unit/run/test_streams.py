@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,8 +11,9 @@ from platforms import Access, Small
 from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.declare.stream import Stream, Transform
-from asterism.errors import LakeError, UsageError
+from asterism.errors import LakeError, SourceError, UsageError
 from asterism.run.consume import stand_tables
+from asterism.run.quarantine import set_aside
 from asterism.run.rebuild import empty
 
 
@@ -204,6 +206,55 @@ def test_a_new_optional_field_becomes_a_column(small):
     before = small.everything()
     small.rebuild()
     assert small.everything() == before
+
+
+def _retyped(small, **fields):
+    """The platform, after an edit of what a record is."""
+    small.platform.streams = tuple(
+        Stream(each.name, _with(Access, **fields), key="service") if each.name == "accesses" else each
+        for each in small.platform.streams
+    )
+    small.restart()
+
+
+ENTERED = b'{"service":"door-1","event":1,"eventTime":"2026-03-01T12:00:00","share":%b}'
+
+
+def test_a_type_that_would_lose_what_is_stored_is_refused_until_a_rebuild_reads_it_anew(small):
+    small.model = False
+    _retyped(small, share=(float, 0.0))
+    small.send("accesses", ("a", ENTERED % b"1.5"), ("b", ENTERED % b"2"))
+    small.work()
+    _retyped(small, share=(int, 0))
+    small.send("accesses", ("c", ENTERED % b"3"))
+    with pytest.raises(SourceError, match=r"share was DOUBLE.* and is BIGINT, and what is stored does not fit"):
+        small.work()
+    small.restart()
+    assert sorted(small.rows("SELECT _id, share FROM streams.accesses")) == [("a", 1.5), ("b", 2.0)]
+    small.streams.refuse = lambda items: set_aside(small.log, items)
+    small.rebuild()
+    small.work()
+    assert sorted(small.rows("SELECT _id, share FROM streams.accesses")) == [("b", 2), ("c", 3)]
+    (item,) = small.review.items()
+    assert (item.record_id, item.reason) == ("a", "Expected `int`, got `float` - at `$.share`")
+
+
+def test_a_type_that_changes_there_and_back_leaves_a_rebuild_what_it_was(small):
+    small.model = False
+    _retyped(small, share=(float, 0.0))
+    small.work()
+    _retyped(small, share=(int, 0))
+    small.work()
+    _retyped(small, share=(float, 0.0))
+    small.send("accesses", ("a", ENTERED % b"1.5"))
+    small.work()
+    _retyped(small, share=(Any, None))
+    with pytest.raises(SourceError, match="and is JSON, and what is stored does not fit"):
+        small.work()
+    _retyped(small, share=(float, 0.0))
+    small.rebuild()
+    small.work()
+    assert small.rows("SELECT _id, share FROM streams.accesses") == [("a", 1.5)]
 
 
 def test_an_erasure_leaves_nothing_of_a_person_behind(small):

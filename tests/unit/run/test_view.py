@@ -182,6 +182,12 @@ def test_whatever_a_fold_raises_stops_the_view_alone_and_can_be_told(scene: Scen
     assert scene.note()["stopped"]["error"]["message"] == r"\ud800"
 
 
+def test_a_record_that_does_not_fit_is_told_by_its_own_fields(scene: Scene) -> None:
+    scene.log.append("accesses", [Entry("bad", "door", b'{"service":"door","change":"one"}')], timedelta(1))
+    with pytest.raises(ViewError, match=r"Expected `int`, got `str` - at `\$.change`"):
+        scene.worker().step(0)
+
+
 def test_a_skipped_record_is_passed_over_and_counted(scene: Scene) -> None:
     *_, bad, _ = scene.append(1, 13, 4)
     worker = scene.worker()

@@ -44,10 +44,13 @@ def rebuild(
 
 def work(desk: Desk, _arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Rebuild from all sources' batches."""
+    from asterism.run.quarantine import set_aside
     from asterism.run.rebuild import rebuild as replay
     from asterism.run.streams import SOURCE
 
     sources = tuple(pull.into for pull in desk.project.pulls)
     if desk.project.takes_records:
         sources = (*sources, SOURCE)
+        log = desk.wiring.log()
+        desk.streams.refuse = lambda items: set_aside(log, items)
     return described(replay(desk.warehouse, sources, progress=progress))

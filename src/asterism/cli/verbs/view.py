@@ -53,7 +53,9 @@ def show_view(
     rows = [[i["key"], i.get("window", ""), json.dumps(i["value"], ensure_ascii=False)] for i in result["items"]]
     show.table(["key", "window", "value"], rows)
     if result["stopped"]:
-        show.remark(f"stands still at record {result['stopped']['id']}: {result['stopped']['error']}")
+        error = result["stopped"]["error"]
+        line = f" ({error['line']})" if error["line"] else ""
+        show.remark(f"stands still at record {result['stopped']['id']}: {error['type']}: {error['message']}{line}")
 
 
 def skip(
