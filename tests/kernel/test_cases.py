@@ -84,6 +84,22 @@ def test_a_violated_key_is_noticed_where_the_scope_is_not_the_key(fresh_duckdb: 
     assert laboratory.ledger.models()["m"].state == "current"
 
 
+@pytest.mark.parametrize("kind", ["double", "bigint"])
+@pytest.mark.parametrize("start", ["fresh_duckdb", "fresh_postgres"])
+def test_a_row_that_is_made_twice_is_noticed_where_one_like_it_is_stored(
+    start: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    engine: Engine = request.getfixturevalue(start)()
+    models = [model("m", f"select x as id, cast(x as {kind}) as v from r.a where x is not null", "id")]
+    laboratory = Laboratory(engine, CASES[0].tables, models)
+    laboratory.step(put(a=[(1, 1, "p"), (2, 2, "q")]))
+    laboratory.step(put(a=[(3, 1, "q")]))
+    states = laboratory.ledger.models()
+    assert "two rows have the key id = 1" in states["m"].error
+    laboratory.step(gone(a=[(3,)]))
+    assert laboratory.ledger.models()["m"].state == "current"
+
+
 def test_an_edited_model_is_rebuilt_and_what_follows_with_it(fresh_duckdb: Callable[[], DuckDBEngine]) -> None:
     models = [model("m", "select k, x from r.a", "k"), model("n", "select x, count(*) as c from m group by x", "x")]
     laboratory = Laboratory(fresh_duckdb(), CASES[0].tables, models)

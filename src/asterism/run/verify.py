@@ -7,7 +7,7 @@ from datetime import datetime
 
 from asterism.plan import clock
 from asterism.plan.plan import Plan
-from asterism.run.apply import difference, referred_keys, same_key
+from asterism.run.apply import difference, referred_keys, repeated, same_key
 from asterism.run.ledger import now
 from asterism.run.session import listed, quote
 from asterism.run.tables import Tables
@@ -66,6 +66,12 @@ def _compare(warehouse: Warehouse, plan: Plan, tables: Tables, tick: datetime) -
     ((unexpected, missing),) = session.rows(
         f"SELECT (SELECT count(*) FROM {quote(minus)}), (SELECT count(*) FROM {quote(plus)})"
     )
+    if target.floats:
+        twice = (
+            f"(SELECT coalesce(sum(again), 0) FROM ({repeated(target, each)}) AS r)" for each in (current, expected)
+        )
+        ((more, less),) = session.rows(f"SELECT {', '.join(twice)}")
+        unexpected, missing = unexpected + int(more), missing + int(less)
     return Difference(plan.table.name, missing, unexpected, _faults(warehouse, plan) if target.record else 0)
 
 

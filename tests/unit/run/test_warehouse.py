@@ -18,7 +18,7 @@ from asterism.adapters.postgres.engine import PostgresEngine
 from asterism.adapters.postgres.source import PostgresSource
 from asterism.declare.model import Check, Model, Reference
 from asterism.declare.source import Postgres, Pull
-from asterism.errors import SourceError
+from asterism.errors import EngineError, SourceError
 from asterism.ports.engine import Engine
 from asterism.run.answer import answer
 from asterism.run.pull import Pulled, pull
@@ -51,6 +51,15 @@ MODELS = (
         1,
         "mart",
         ("name",),
+    ),
+    Model(
+        "share",
+        Path("share.sql"),
+        "Orders by their part of the greatest, which is a float.",
+        "select o.id, cast(o.amount as double) / 125 as part from s.orders o",
+        1,
+        "mart",
+        ("id",),
     ),
 )
 
@@ -116,6 +125,19 @@ def test_verify_tells_what_somebody_changed_by_hand(bench: Bench) -> None:
     assert found["revenue"] == (1, 1)
     assert found["dim_staff"] == (0, 0)
     assert found["fact_order"] == (0, 0)
+
+
+def test_verify_tells_of_rows_that_stand_twice(bench: Bench) -> None:
+    twice = [f"INSERT INTO {each} SELECT * FROM {each} WHERE id = 2" for each in ("dim_staff", "share")]
+    if isinstance(bench.engine, PostgresEngine):
+        for statement in twice:
+            with pytest.raises(EngineError, match="duplicate key"):
+                bench.engine.execute(statement)
+        return
+    for statement in twice:
+        bench.engine.execute(statement)
+    found = {each.table: (each.missing, each.unexpected) for each in verify(bench.warehouse)}
+    assert (found["dim_staff"], found["share"], found["revenue"]) == ((0, 1), (0, 1), (1, 1))
 
 
 def test_verify_tells_of_a_broken_history(bench: Bench) -> None:

@@ -66,7 +66,12 @@ class Service:
         auth = None if local else _Bearer()
         self._client = httpx.Client(base_url=self._base, auth=auth, timeout=_TIMEOUT, trust_env=not local)
         self._interrupted = False
-        self._location: str = self._call("GET", f"/datasets/{quote(self.dataset)}").get("location", "")
+        self._location = ""
+        try:
+            self._location = self._call("GET", f"/datasets/{quote(self.dataset)}").get("location", "")
+        except BaseException:
+            self.close()
+            raise
 
     def query(
         self,
