@@ -172,11 +172,20 @@ def _format(_node: exp.Expr) -> exp.Expr:
     raise UnsupportedError("format() is another function there: join texts by ||")
 
 
-_TYPES = {**NUMBERS, "JSON": "JSONB"}
+_TYPES = {
+    **NUMBERS, "JSON": "JSONB", "STRUCT": "JSONB", "MAP": "JSONB", "TIMETZ": "TEXT",
+    "TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP", "TIMESTAMP_NS": "TIMESTAMP",
+}  # fmt: skip
+_INNER = {"STRUCT", "MAP", "ARRAY", "LIST"}
+"""Types that a list cannot be of: JSON has them all."""
 
 
 def _type(node: exp.Expr) -> exp.Expr:
-    name = _TYPES.get(getattr(node.this, "value", str(node.this)))
+    kind = getattr(node.this, "value", str(node.this))
+    if kind in _INNER and isinstance(node.parent, exp.DataType):
+        return node
+    inner = {getattr(each.this, "value", "") for each in node.expressions}
+    name = "JSONB" if kind in {"ARRAY", "LIST"} and _INNER & inner else _TYPES.get(kind)
     return exp.DataType.build(name, dialect="postgres") if name else node
 
 

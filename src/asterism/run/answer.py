@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -41,12 +43,24 @@ _OWN_SCHEMAS = {"_asterism", "information_schema", "pg_catalog"}
 
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "int": 32, "bigint": 64, "hugeint": 128}
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_MOMENT = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?"
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 _READ: dict[str, tuple[str, Callable[[str], Any]]] = {
     **dict.fromkeys(_BITS, (r"[+-]?\d{1,40}", int)),
-    **dict.fromkeys(("double", "float", "real", "decimal", "numeric"), (_NUMBER, float)),
+    **dict.fromkeys(("double", "float", "real"), (_NUMBER, _finite)),
+    **dict.fromkeys(("decimal", "numeric"), (_NUMBER, Decimal)),
     "boolean": (r"(?i:true|false|t|f|0|1)", str),
     "date": (r"\d{4}-\d\d-\d\d", date.fromisoformat),
-    "timestamp": (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?", datetime.fromisoformat),
+    **dict.fromkeys(("timestamp", "timestamptz", "timestamp with time zone"), (_MOMENT, datetime.fromisoformat)),
+    "json": (".*", json.loads),
     "uuid": (r"[0-9A-Fa-f-]{36}", UUID),
 }
 """How the text of a value must look, and what reads it."""
@@ -197,7 +211,8 @@ def _read_only(tree: exp.Query, subject: str) -> None:
         if isinstance(
             node, (exp.Insert, exp.Update, exp.Delete, exp.Into, exp.Command, exp.Copy, exp.DDL, exp.Lock)
         ) and not isinstance(node, exp.Query):
-            raise SqlError(subject, f"it would {node.key}", _ONE)
+            does = "make a table" if isinstance(node, exp.Into) else node.key
+            raise SqlError(subject, f"it would {does}", _ONE)
 
 
 def _is_passing(tree: exp.Query) -> bool:
@@ -275,16 +290,26 @@ def _texts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _digits(kind: str) -> int:
+    """How many digits a decimal has before its point."""
+    precision, *scale = [int(each) for each in re.findall(r"\d+", kind)] or [18, 3]
+    return precision - sum(scale)
+
+
 def _value(text: str, parameter: Parameter, subject: str) -> str:
     kind = parameter.type.lower().partition("(")[0].strip()
     pattern, read = _READ.get(kind, (".*", str))
     try:
         if "\0" in text or not re.fullmatch(pattern, text.strip(), re.DOTALL):
             raise ValueError(text)  # noqa: TRY301 - refused as what `read` refuses
-        number = read(text.strip())
-        if kind in _BITS and not -(2 ** (_BITS[kind] - 1)) <= number < 2 ** (_BITS[kind] - 1):
+        value = read(text.strip())
+        if kind in _BITS and not -(2 ** (_BITS[kind] - 1)) <= value < 2 ** (_BITS[kind] - 1):
             raise ValueError(text)  # noqa: TRY301 - as above
-    except ValueError:
+        if isinstance(value, Decimal) and value and value.adjusted() >= _digits(parameter.type):
+            raise ValueError(text)  # noqa: TRY301 - as above
+    except (ValueError, RecursionError):
         fact = f"{text[:100]!r} is no {parameter.type.upper()}, as the parameter {parameter.name!r} must be"
         raise UnfitError(subject, fact, f"Give it with `--param {parameter.name}=…`.", parameter.name) from None
+    if kind == "timestamp" and value.tzinfo is not None:  # which engines pass over
+        return str(value.astimezone(UTC).replace(tzinfo=None))
     return text

@@ -13,6 +13,7 @@ import msgspec
 from asterism.declare.table import Column, Table
 from asterism.errors import EngineError, LockedError, SourceError
 from asterism.plan.scope import Delta
+from asterism.plan.translate import translate
 from asterism.run.apply import Applied, Target, Within, apply
 from asterism.run.land import LandedTable, Landing, Manifest, ProcessedNote, processed_key
 from asterism.run.ledger import Part, Position, RefreshNote
@@ -255,7 +256,7 @@ def _reshape(session: Session, shape: Table, present: dict[str, Column], remedy:
         old = present.get(column.name)
         if old is None:
             session.execute(f"ALTER TABLE {quote(shape.name)} ADD COLUMN {quote(column.name)} {column.type}")
-        elif _same_type(old.type, column.type):
+        elif _same_type(session, old.type, column.type):
             continue
         else:
             try:
@@ -266,8 +267,12 @@ def _reshape(session: Session, shape: Table, present: dict[str, Column], remedy:
     return changed
 
 
-def _same_type(one: str, other: str) -> bool:
-    return one.replace(" ", "") == other.replace(" ", "")
+def _same_type(session: Session, one: str, other: str) -> bool:
+    """Whether both are one, or the engine has one for both."""
+    if one.replace(" ", "") == other.replace(" ", ""):
+        return True
+    first, second = (translate(f"CAST(NULL AS {kind})", session.engine.dialect) for kind in (one, other))
+    return first == second
 
 
 def _append(session: Session, landing: Landing, landed: LandedTable, *, empty: bool) -> int:

@@ -23,7 +23,7 @@ _PLAIN = {
 """DuckDB's types that PostgreSQL lacks, and the narrowest that holds their values; nanoseconds are lost."""
 _COMMON = re.compile(
     r"(SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|VARCHAR|BOOLEAN|DATE|TIME|TIMESTAMP|TIMESTAMP WITH TIME ZONE|BLOB|UUID|JSON"
-    r"|INTERVAL|DECIMAL\(\d+,\d+\))(\[\])*"
+    r"|INTERVAL|DECIMAL\(\d+,\d+\))(\[\])?"
 )
 
 

@@ -128,6 +128,32 @@ def test_without_an_order_there_are_no_pages_and_it_is_told_that_rows_were_cut(p
     assert not reply.cut
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("timestamp", "2026-01-01T10:00:00+02:00", "2026-01-01T08:00:00"),
+        ("timestamp", "2026-01-01T10:00:00Z", "2026-01-01T10:00:00"),
+        ("timestamp", "2026-01-01 10:00", "2026-01-01T10:00:00"),
+        ("double", "1e308", 1e308),
+        ("double", "1e400", None),
+        ("decimal(10,2)", "-12345678.5", "-12345678.50"),
+        ("decimal(10,2)", "123456789", None),
+        ("decimal(2,2)", "0", "0.00"),
+        ("timestamptz", "2026-01-01T10:00:00 02:00", None),
+        ("json", "{bad", None),
+    ],
+)
+def test_a_value_is_taken_for_what_it_says_or_refused(place: Place, kind: str, text: str, value: Any) -> None:
+    typed = Query("typed", Path("typed.sql"), "", "select $least as value", 1, (Parameter("least", kind),))
+    queries = place.asking.book.queries
+    place.asking.book = SimpleNamespace(**{**vars(place.asking.book), "queries": {**queries, "typed": typed}})
+    if value is None:
+        assert place.refused("typed", values={"least": text}).parameter == "least"
+    else:
+        _, body = place.reply("typed", values={"least": text})
+        assert json.loads(body)["rows"] == [{"value": value}]
+
+
 @pytest.mark.parametrize("after", ["x", "W1siMiJdLDFd", "bnVsbA", "W251bGwsLTVd"])
 def test_a_mark_that_is_none_is_refused(place: Place, after: str) -> None:
     refusal = place.refused("numbers", after=after)

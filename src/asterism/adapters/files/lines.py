@@ -105,8 +105,9 @@ class Reader:
         if records is not None:
             return self._lines(range(first, first + len(lines)), lines, records, None, member)
         records = self._all(self._lenient, lines)
-        if records is not None:
-            return self._lines(range(first, first + len(lines)), lines, records, self._extras(lines), member)
+        extras = None if records is None else self._extras(lines)
+        if records is not None and extras is not None:
+            return self._lines(range(first, first + len(lines)), lines, records, extras, member)
         return self._one_by_one(member, first, lines)
 
     def _take_up(self, more: tuple[Field, ...]) -> None:
@@ -169,8 +170,12 @@ class Reader:
             return "a number is infinite, or none"
         return ""
 
-    def _extras(self, lines: Sequence[bytes]) -> list[bytes]:
-        return [self._extra(line) for line in lines]
+    def _extras(self, lines: Sequence[bytes]) -> list[bytes] | None:
+        """What lines hold beside the columns; None where that of one is nothing that can be kept."""
+        try:
+            return [self._extra(line) for line in lines]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
 
     def _extra(self, line: bytes) -> bytes:
         beyond = _beyond(_WHOLE.decode(line), self._known)
@@ -203,30 +208,31 @@ class Reader:
         for number, line in enumerate(lines, first):
             if not line or line.isspace():
                 continue
-            reason, record = self._judged(line)
+            reason, record, extra = self._judged(line)
             if reason:
                 bad.append(Unreadable(member, number, reason, line[: LONGEST + 1]))
                 continue
-            one, other = self._lines([number], [line], [record], [self._extra(line)], member)
+            one, other = self._lines([number], [line], [record], [extra], member)
             good += one
             bad += other
         return good, bad
 
-    def _judged(self, line: bytes) -> tuple[str, Any]:
-        """Why a line cannot be stored, or its record."""
-        record = None
+    def _judged(self, line: bytes) -> tuple[str, Any, bytes]:
+        """Why a line cannot be stored, or its record, and what it holds beside the columns."""
+        record, extra = None, b""
         if isinstance(line, Refused) or len(line) > LONGEST:
-            return line.reason if isinstance(line, Refused) else f"it is longer than {LONGEST} bytes", record
+            return line.reason if isinstance(line, Refused) else f"it is longer than {LONGEST} bytes", record, extra
         try:
             record = self._lenient.decode(line)
             _check(line)
+            extra = self._extra(line)
         except msgspec.ValidationError as error:
-            return str(error), record
+            return str(error), record, extra
         except RecursionError:
-            return "it is nested too deeply", record
+            return "it is nested too deeply", record, extra
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return f"it is not JSON: {error}", record
-        return self._misfit([record]), record
+            return f"it is not JSON: {error}", record, extra
+        return self._misfit([record]), record, extra
 
 
 def unmarked(chunks: Iterator[bytes]) -> Iterator[bytes]:

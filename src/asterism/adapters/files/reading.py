@@ -16,7 +16,7 @@ import duckdb
 from asterism.adapters.files.chunk import TextChunk, no_rows
 from asterism.adapters.files.compression import DamagedError, unpacked
 from asterism.adapters.files.lines import Reader, Unreadable, split, unmarked
-from asterism.adapters.files.rows import OWN, Part, RowChunk, misfit
+from asterism.adapters.files.rows import OWN, UNTYPED, Part, RowChunk, misfit
 from asterism.adapters.files.schema import Field, Schema, inferred_field, quoted
 from asterism.adapters.files.store import ChangedError, Item, Store
 from asterism.adapters.files.table import FARTHEST, lines_of_csv
@@ -239,7 +239,8 @@ class RowReading:
             return self._refused(item, reason)
         if self.columns is None or self._tools.declared.evolve == "columns":
             known = OWN | {column.name.lower() for column in self.columns or ()}
-            self._inferred += tuple(inferred_field(c.name, c.type) for c in given if c.name.lower() not in known)
+            new = (c for c in given if c.name.lower() not in known and c.type != UNTYPED)
+            self._inferred += tuple(inferred_field(c.name, c.type) for c in new)
         end = min(rows, first + most)
         part = Part(item.key, path, given, first, end)
         if self._key:

@@ -13,9 +13,18 @@ from asterism.declare.table import Column
 from asterism.ports.arrow import ArrowStream
 from asterism.ports.parquet import Parquet
 
+UNTYPED = '"NULL"'
+"""DuckDB's name of what a column is that was never more than NULL."""
 _WIDER = {
-    "TINYINT": 1, "SMALLINT": 2, "INTEGER": 3, "BIGINT": 4, "HUGEINT": 5,
-}  # fmt: skip
+    "BIGINT": {"TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "INTEGER", "UINTEGER"},
+    "INTEGER": {"TINYINT", "UTINYINT", "SMALLINT", "USMALLINT"},
+    "SMALLINT": {"TINYINT", "UTINYINT"},
+    "UBIGINT": {"UTINYINT", "USMALLINT", "UINTEGER"},
+    "UINTEGER": {"UTINYINT", "USMALLINT"},
+    "USMALLINT": {"UTINYINT"},
+    "DOUBLE": {"FLOAT"},
+}
+"""Types that hold each value of others."""
 
 
 _NUMBERED = "file_row_number"
@@ -43,7 +52,7 @@ def misfit(given: Sequence[Column], held: Sequence[Column], key: Sequence[str]) 
         return f"it has a column {_NUMBERED}, which its reader makes itself"
     for column in given:
         wanted = types.get(column.name.lower(), column.type)
-        if column.type != wanted and not _WIDER.get(column.type, 9) < _WIDER.get(wanted, 0):
+        if column.type not in {wanted, UNTYPED, *_WIDER.get(wanted, ())}:
             return f"its column {column.name} is {column.type}, and was {wanted}"
     return ""
 

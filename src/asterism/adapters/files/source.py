@@ -76,6 +76,14 @@ class _Chunk(NamedTuple):
     reading: Reading
     read: _Done
     folder: tempfile.TemporaryDirectory[str]
+    aside: int
+    """Lines that could not be stored."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know."""
+        lines = "a line is" if self.aside == 1 else f"{self.aside} lines are"
+        return (f"{lines} in quarantine: see `asterism quarantine list`",) if self.aside else ()
 
     def let_go(self) -> None:
         """Take away what was put down."""
@@ -166,7 +174,7 @@ class FilesSource:
             idle = bool(cursor) and not reading.seen and known is None
             batches = iter(()) if idle else self._batches(reading, Path(chunk.folder.name), known, stack)
             try:
-                yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete)
+                yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete, chunk.notices)
             except LakeError as error:
                 if self._anew or _TWICE not in error.fact:
                     raise
@@ -210,14 +218,19 @@ class FilesSource:
 
     def _chunk(self, position: _Position) -> _Chunk:
         """Read what follows a position, up to a chunk."""
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now, aside = datetime.now(UTC).replace(tzinfo=None), list[int]()
+
+        def set_aside(unreadable: Sequence[Unreadable]) -> None:
+            aside.append(len(unreadable))
+            self._set_aside(unreadable)
+
         seen = self._journal.objects(position.journal)
         pending = self._pending(seen, position)
         with ExitStack() as stack:
             folder = tempfile.TemporaryDirectory(dir=scratch())
             stack.callback(folder.cleanup)
             columns = [inferred_field(*each) for each in position.columns]
-            reading = self._reading(Path(folder.name), columns, self._set_aside)
+            reading = self._reading(Path(folder.name), columns, set_aside)
             stack.callback(reading.let_go)
             reading.go_on_with(self._left)
             self._left = reading
@@ -226,7 +239,7 @@ class FilesSource:
                 most = min(most, max(most // 4, _FIRST))
             read = self._read(reading, pending, position.at, most)
             stack.pop_all()
-        return _Chunk(now, seen, reading, read, folder)
+        return _Chunk(now, seen, reading, read, folder, sum(aside))
 
     def _read_ahead(self, position: _Position) -> None:
         """Begin to read what follows a position. Not of Parquet: what is landed is in files that the next one takes."""

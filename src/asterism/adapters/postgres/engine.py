@@ -27,7 +27,18 @@ _NAMES = {
     "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
 }  # fmt: skip
 """PostgreSQL's names of types, and DuckDB's."""
-_TYPES = {theirs: ours for ours, theirs in _NAMES.items()} | {"HUGEINT": "numeric(38,0)", "UBIGINT": "numeric(20,0)"}
+_TYPES = {theirs: ours for ours, theirs in _NAMES.items()} | {
+    "HUGEINT": "numeric(38,0)", "UBIGINT": "numeric(20,0)", "UINTEGER": "bigint", "USMALLINT": "integer",
+    "UTINYINT": "smallint", "TINYINT": "smallint", "TIMESTAMP_S": "timestamp without time zone",
+    "TIMESTAMP_MS": "timestamp without time zone", "TIMESTAMP_NS": "timestamp without time zone",
+}  # fmt: skip
+_NESTED = re.compile(r"(STRUCT|MAP)\(.*|.*\]\[.*\]")
+_WIDER = {
+    "UINTEGER": "BIGINT", "USMALLINT": "INTEGER", "UTINYINT": "SMALLINT", "TINYINT": "SMALLINT",
+    "TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP", "TIMESTAMP_NS": "TIMESTAMP",
+    "TIME WITH TIME ZONE": "VARCHAR",
+}  # fmt: skip
+_DATED = {"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}
 _COPIED = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "BLOB", "TIMESTAMP"}
 """Types that the driver copies into a column of the same type; the others go through a temporary table and a cast."""
 _TURN = int.from_bytes(b"asterism")
@@ -194,9 +205,7 @@ class PostgresEngine:
         direct = all(column.type in _COPIED or column.type.startswith("DECIMAL") for column in columns)
         decoder = self._decoder.cursor()
         decoder.register("_incoming", data)
-        casts = ", ".join(
-            f"CAST({_quote(column.name)} AS {_carried(column.type)}) AS {_quote(column.name)}" for column in columns
-        )
+        casts = ", ".join(f"{_cast(column)} AS {_quote(column.name)}" for column in columns)
         schema, _, name = table.rpartition(".")
         with self._open().cursor() as cursor:
             try:
@@ -338,6 +347,8 @@ def _named(kind: str) -> str:
 
 def _spelled(kind: str) -> str:
     """PostgreSQL's name of a type that DuckDB names."""
+    if _NESTED.fullmatch(kind):
+        return "jsonb"
     if kind.endswith("[]"):
         return f"{_spelled(kind[:-2])}[]"
     if kind.startswith("DECIMAL"):
@@ -345,13 +356,28 @@ def _spelled(kind: str) -> str:
     return _TYPES.get(kind, "text")
 
 
+def _cast(column: Column) -> str:
+    """The value of a column as it travels."""
+    name = _quote(column.name)
+    if _NESTED.fullmatch(column.type):
+        name = f"to_json({name})"
+    elif column.type in _DATED:  # the driver writes one infinity as a day in the year 294247, and cannot the others
+        name = f"if(isinf({name}), error({_text(f'{column.name} is infinite')}), {name})"
+    return f"CAST({name} AS {_carried(column.type)})"
+
+
 def _carried(kind: str) -> str:
     """The type in which a column travels to PostgreSQL."""
-    return "VARCHAR" if kind in ("JSON", "UUID", "INTERVAL", "HUGEINT", "UBIGINT") else kind
+    is_text = kind in ("JSON", "UUID", "INTERVAL", "HUGEINT", "UBIGINT") or _NESTED.fullmatch(kind)
+    return "VARCHAR" if is_text else _WIDER.get(kind, kind)
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n\n")[0]
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quote(name: str) -> str:

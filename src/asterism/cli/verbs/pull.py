@@ -77,6 +77,10 @@ def work(desk: Desk, arguments: Mapping[str, Any], progress: Progress) -> dict[s
             if len(pulls) == 1:
                 raise
             failures.append(control.describe(error))
+    made: set[str] = set()
+    for one in reversed(done):  # what waited for a source that came later has been made since
+        one["held"] = [held for held in one["held"] if held["model"] not in made]
+        made |= {table["table"] for table in one["refreshed"] if table["how"] != "held"}
     return {"sources": done, "failures": failures}
 
 

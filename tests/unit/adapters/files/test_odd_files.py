@@ -34,6 +34,18 @@ def test_integers_that_no_column_of_numbers_holds_are_kept_as_they_are_written(t
     assert folder.rows("a", "b", "c") == [("18446744073709551615", "9007199254740993", 1.0), ("3", "1.5", 1.5)]
 
 
+def test_a_number_out_of_range_in_a_field_that_no_column_takes_is_set_aside(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a.json", '{"id":1}\n', at=10)
+    folder.put("b.json", '{"id":2,"x":{"y":1e400}}\n{"id":3,"x":1}\n')
+    folder.put("c.json", '{"id":4,"x":1e400}\n')
+    folder.pull()
+    assert folder.rows("id") == [(1,), (3,)]
+    assert {place: reason.partition(" - ")[0] for place, reason in folder.reasons().items()} == {
+        ("b.json", 1): "Number out of range", ("c.json", 1): "Number out of range",
+    }  # fmt: skip
+
+
 def test_columns_of_parquet_are_the_same_in_upper_and_lower_case(tmp_path):
     folder = Folder(tmp_path, format="parquet", key=["id"])
     parquet(folder, "a.parquet", "SELECT 1 AS id, 'a' AS n")
@@ -41,6 +53,26 @@ def test_columns_of_parquet_are_the_same_in_upper_and_lower_case(tmp_path):
     parquet(folder, "b.parquet", "SELECT 2 AS ID, 'b' AS N")
     folder.pull()
     assert folder.rows("id", "n", "_extra") == [(1, "a", None), (2, "b", None)]
+
+
+@pytest.mark.parametrize(("evolve", "kept"), [("extra", None), ("columns", "x")])
+def test_a_column_of_parquet_that_is_all_null_fits_and_has_no_type_yet(tmp_path, evolve, kept):
+    folder = Folder(tmp_path, format="parquet", evolve=evolve)
+    parquet(folder, "a.parquet", "SELECT 1 AS id, NULL AS a, 'x' AS b")
+    folder.pull()
+    parquet(folder, "b.parquet", "SELECT 2 AS id, 'x' AS a, NULL AS b")
+    folder.pull()
+    assert folder.rows("id", "b") == [(1, "x"), (2, None)]
+    assert folder.columns.get("a") == (kept and "VARCHAR")
+
+
+def test_columns_of_parquet_may_be_narrower_than_they_were(tmp_path):
+    folder = Folder(tmp_path, format="parquet")
+    parquet(folder, "a.parquet", "SELECT 1::BIGINT AS a, 1.5::DOUBLE AS b")
+    folder.pull()
+    parquet(folder, "b.parquet", "SELECT 4294967295::UINTEGER AS a, 2.5::FLOAT AS b")
+    folder.pull()
+    assert folder.rows("a", "b") == [(1, 1.5), (4294967295, 2.5)]
 
 
 def test_columns_of_parquet_that_are_called_as_our_own_are_kept_as_extra(tmp_path):

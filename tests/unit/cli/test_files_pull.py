@@ -1,0 +1,120 @@
+"""Files of odd types and odd lines, by the command line: into DuckDB, into PostgreSQL, and published."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ASTERISM = str(Path(sys.executable).with_name("asterism"))
+TOML = """
+[dev]
+warehouse = "duckdb:///.asterism/dev/w.duckdb"
+lake = ".asterism/dev/lake"
+
+[dev.variables]
+PUBLISHED = "${DATABASE}"
+
+[there]
+warehouse = "${DATABASE}"
+lake = ".asterism/there/lake"
+"""
+PLATFORM = """\
+from asterism import Platform
+from asterism.sources import Files
+
+platform = Platform("odd")
+platform.pull(Files("things", format="parquet", table="things"), into="a")
+platform.pull(Files("events", table="events"), into="b")
+platform.publish(["things"], to="${PUBLISHED:-}", schema="published")
+"""
+MODELS = {
+    "things": "-- Things.\n-- kind: mart\n-- key: id\nselect * exclude (_object, _line, _extra) from a.things",
+    "events": "-- Events.\n-- kind: fact\n-- key: id\nselect id from b.events",
+}
+THINGS = (
+    "SELECT 1 AS id, 1::TINYINT AS i8, 4294967295::UINTEGER AS u32, 65535::USMALLINT AS u16, 9::UTINYINT AS u8, "
+    "{'x': 1, 'y': [{'z': 2}]} AS s, MAP {'a': 1} AS m, [['a', NULL], NULL] AS n, [{'z': 2}] AS l, "
+    "TIMESTAMP_NS '2026-01-01 10:00:00.123456' AS t, NULL AS nothing"
+)
+
+
+class Odd:
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "DATABASE": url}
+
+    def asterism(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [ASTERISM, *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def put(self, name: str, select: str) -> None:
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({select}) TO '{self.folder / 'things' / name}' (FORMAT parquet)")
+
+    def rows(self, sql: str, *options: str) -> list[dict[str, object]]:
+        return json.loads(self.asterism("query", sql, "--json", *options).stdout)["rows"]
+
+
+@pytest.fixture
+def odd(tmp_path, database):
+    for folder in ("models", "things", "events"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "asterism.toml").write_text(TOML)
+    (tmp_path / "platform.py").write_text(PLATFORM)
+    for name, text in MODELS.items():
+        (tmp_path / "models" / f"{name}.sql").write_text(text)
+    made = Odd(tmp_path, database.url)
+    made.put("a.parquet", THINGS)
+    (tmp_path / "events" / "e.json").write_text('{"id":1}\n{"id":}\n{"id":2}\n')
+    time.sleep(0.5)  # what was written just now may be half there
+    return made
+
+
+def test_a_first_pull_of_several_sources_tells_of_nothing_that_was_made_meanwhile(odd):
+    done = odd.asterism("pull", "--json")
+    told = json.loads(done.stdout)["sources"]
+    assert [each["held"] for each in told] == [[], []]
+    assert told[1]["notices"] == ["a line is in quarantine: see `asterism quarantine list`"]
+    assert odd.rows("select id from events order by id") == [{"id": 1}, {"id": 2}]
+
+
+def test_nested_and_narrow_types_are_the_same_in_a_postgresql(odd):
+    odd.asterism("pull")
+    odd.asterism("pull", "--stage", "there")
+    sql = (
+        "select id, i8, u32, u16, u8, s->>'x' as x, m->>'a' as a, n->0->>0 as n, l->0->>'z' as z, t, "
+        "u32 - 1 as more from things"
+    )
+    there = odd.rows(sql, "--stage", "there")
+    here = odd.rows(
+        "select id, i8, u32, u16, u8, s.x::text as x, m['a']::text as a, n[1][1] as n, l[1].z::text as z, t, "
+        "u32 - 1 as more from things"
+    )
+    assert here == there
+    odd.put("b.parquet", THINGS.replace("1 AS id", "2 AS id"))
+    time.sleep(0.5)
+    told = json.loads(odd.asterism("pull", "--stage", "there", "--json").stdout)["sources"][0]
+    assert [(each["table"], each["how"]) for each in told["refreshed"]] == [("things", "incremental")]
+    assert "0 differences" in odd.asterism("verify", "--source", "--stage", "there").stdout
+
+
+def test_lists_of_lists_are_published(odd, database):
+    odd.asterism("pull")
+    odd.asterism("publish")
+    assert database.rows("select id, u32, n from published.things") == [(1, 4294967295, "[[a, NULL], NULL]")]
+
+
+def test_what_is_infinite_is_not_published_as_something_else(odd):
+    odd.put("a.parquet", f"{THINGS}, TIMESTAMP 'infinity' AS ends")
+    time.sleep(0.5)
+    odd.asterism("pull")
+    assert "ends is infinite" in odd.asterism("publish", code=1).stderr
