@@ -231,7 +231,7 @@ def _alter(warehouse: Warehouse, shape: Table) -> bool:
 def _refuse_loss(session: Session, shape: Table, old: Column) -> None:
     """Raise SourceError where what a stream's column holds could not be said in its new type and back."""
     new = next((each for each in shape.columns if each.name == old.name), old)
-    if _same_type(old.type, new.type):
+    if _same_type(session, old.type, new.type):
         return
     name = quote(old.name)
     lost = f"CAST(CAST({name} AS {new.type}) AS {old.type}) IS DISTINCT FROM {name}"
