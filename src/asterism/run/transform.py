@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -15,6 +16,8 @@ from asterism.run.records import Admitted, Shape
 
 MOST_RECORDS = 5_000
 """In one step."""
+_SECONDS = 0.5
+"""Of one step: what a slow function made is kept soon, and who stops the worker need not wait for all that was read."""
 
 
 def consumer(transform: str) -> str:
@@ -42,21 +45,32 @@ class TransformWorker:
         committed = self._log.standing(name).committed.get(self.consumer, {})
         records = self._log.read(name, self.consumer, committed, MOST_RECORDS, wait)
         if records:
-            self.work(records)
+            if self._log.numbered:  # else what was read and not worked off would be long in coming again
+                records = records[: self.work(records, time.monotonic() + _SECONDS)]
+            else:
+                self.work(records)
             self._log.commit(name, self.consumer, {**committed, **{each.partition: each.position for each in records}})
         return len(records)
 
-    def work(self, records: Sequence[Logged]) -> None:
-        """Work records off, wherever they were read. Raises LogError: then they are to come again."""
+    def work(self, records: Sequence[Logged], until: float | None = None) -> int:
+        """Work records off, wherever they were read; answer how many: those begun before `until`, one at least.
+
+        Raises LogError: then they are to come again.
+        """
         made: list[tuple[str, int, Admitted]] = []
         refused: list[Refused] = []
+        done = 0
         for record in records:
+            if done and until is not None and time.monotonic() >= until:
+                break
+            done += 1
             try:
                 made += [*self._results(record)]  # all of them, or none
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise anything
                 refused.append(self._refused(record, error))
         self._append(made)
         set_aside(self._log, refused)
+        return done
 
     def take(self, record: Logged) -> None:
         """One record by itself, once more. Raises what the function raises, RecordError and LogError."""

@@ -26,8 +26,10 @@ from asterism.run.seen import NOTE, REDELIVERED, Seen, handed_on
 from asterism.run.store import Beside, beside
 from asterism.run.trace import SILENT
 
-MOST_RECORDS = 5_000
-"""In one step, and in one commit."""
+MOST_RECORDS, _FIRST_RECORDS = 5_000, 100
+"""In one step, and in one commit; and in the first of them."""
+_SECONDS = 0.5
+"""That a step takes about: of a slow fold fewer records, so that its states live, and it can be stopped."""
 WRITER = "warehouse"
 """The consumer that a view with `after` waits for."""
 _CLAIMS = 5
@@ -108,6 +110,7 @@ class ViewWorker:
         self._epoch = 0
         """That of its claim; 0: it has none that it may trust."""
         self._is_settled = False
+        self._most = _FIRST_RECORDS
         self._told: Offsets = {}
         self._tell_at = 0.0
 
@@ -132,7 +135,12 @@ class ViewWorker:
             self.claim()
         records = self._read(wait)
         if records:
-            return self._folded(records)
+            began = time.monotonic()
+            count = self._folded(records)
+            seconds = time.monotonic() - began
+            slow = seconds > _SECONDS
+            self._most = max(1, int(count * _SECONDS / seconds)) if slow else min(2 * self._most, MOST_RECORDS)
+            return count
         self._tell()
         if self._state.watch(self._name, 0, limit=0)[0].epoch != self._epoch:
             self._epoch = 0  # it was rebuilt, or a record is to be skipped: nothing to put would tell
@@ -208,7 +216,7 @@ class ViewWorker:
 
     def _read(self, wait: float) -> list[Logged]:
         until = time.monotonic() + wait
-        records = self._log.read(self._read_from, consumer(self.view.name), self.offsets, MOST_RECORDS, wait)
+        records = self._log.read(self._read_from, consumer(self.view.name), self.offsets, self._most, wait)
         waits = (self.view.after is not None and self._log.numbered) or self._beside is not None
         while records and waits:
             found = self._standing(records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,3 +57,23 @@ def test_a_function_that_ends_the_program_or_says_what_no_table_takes_has_failed
     log.close()
     assert made == ["say/speak/0"]
     assert aside == ["SystemExit: no more", r"ValueError: \ud800 and \0"]
+
+
+def test_what_a_slow_function_made_is_kept_before_the_rest_is_begun(tmp_path: Path) -> None:
+    platform = Platform("small")
+    words, said = platform.stream("words"), platform.stream("said")
+
+    @platform.transform(words, into=said)
+    def say(record: Any) -> Any:
+        time.sleep(0.1)
+        return record
+
+    log = SqliteLog(tmp_path / "log.db")
+    log.append("words", [Entry(f"w{n}", "", b"1") for n in range(12)], words.dedupe)
+    worker, steps = TransformWorker(platform.transforms[0], log), []
+    while done := worker.step():
+        steps.append(done)
+        assert log.standing("said").records == sum(steps)
+    log.close()
+    assert sum(steps) == 12
+    assert len(steps) > 1

@@ -123,6 +123,21 @@ def test_each_key_has_a_state_folded_in_the_order_of_the_log(scene: Scene) -> No
     assert scene.log.committed["accesses"]["view:occupancy"] == {"d": 20, "g": 0}
 
 
+def test_a_slow_fold_takes_fewer_records_at_a_time_and_a_quick_one_more(scene: Scene) -> None:
+    def slowly(state: Count, record: Access) -> Count:
+        time.sleep(0.02 if record.change < 100 else 0)
+        return Count(here=state.here + record.change)
+
+    scene.append(*([1] * 150), *([100] * 1000))
+    worker, steps = scene.worker(replace(VIEW, fold=slowly)), []
+    while done := worker.step(0.0):
+        steps.append(done)
+    assert scene.read() == {"door": Count(here=100_150)}
+    assert steps[0] == 100
+    assert steps[1] < 50
+    assert steps[-2] > 100
+
+
 def test_a_view_without_a_key_has_one_state(scene: Scene) -> None:
     scene.append(1, 2)
     scene.append(3, service=None)
