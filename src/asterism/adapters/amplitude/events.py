@@ -88,6 +88,10 @@ _WHOLE = msgspec.json.Decoder()
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+_ANY_FAULT = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+"""What decoding raises: a number of seconds that is no time of ours is a ValueError of its own."""
+
+
 class Fault(NamedTuple):
     """A line that cannot be read. `line` counts from 0."""
 
@@ -104,7 +108,7 @@ def faults(lines: bytes) -> Iterator[Fault]:
         ):
             _check(lines)
             return
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _ANY_FAULT:
         pass  # which of them it is, they say one by one
     for number, line in enumerate(lines.split(b"\n")):
         reason = _fault(line)
@@ -128,13 +132,19 @@ def _fault(line: bytes) -> str:
     try:
         _DECODER.decode(line)
         _check(line)
-    except msgspec.ValidationError as error:
-        return str(error)
-    except RecursionError:
-        return "it is nested too deeply"
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return f"it is not JSON: {error}"
+    except _ANY_FAULT as error:
+        return _reason(error)
     return ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError):
+        return f"it is not JSON: {error}"
+    return f"it holds a time that cannot be told: {error}"
 
 
 LINES = tuple(Column(name, "JSON" if kind == "JSON" else "VARCHAR") for name, kind in _TYPES.items())
@@ -166,6 +176,7 @@ def _value(name: str, kind: str) -> str:
     """A field as its table has it. The text 'null' is null."""
     field = f'"{name}"'
     bare = f"nullif({field}, 'null')"
+    number = f"nullif(lower({field}), 'null')"  # in which case may be any, as in the check
     if name == KEY:
         return field
     if kind == "JSON":
@@ -177,8 +188,8 @@ def _value(name: str, kind: str) -> str:
     if name == "user_id":
         return f"coalesce({bare}, nullif(amplitude_id, 'null')) as {field}"
     if name == "paying":
-        return f"coalesce({bare}::boolean, false) as {field}"
-    return f"{bare}::{kind} as {field}"
+        return f"coalesce({number}::boolean, false) as {field}"
+    return f"{bare if kind == 'VARCHAR' else number}::{kind} as {field}"
 
 
 EVENTS = f"{_ONCE} select {', '.join(_value(name, kind) for name, kind in _TYPES.items())} from once"

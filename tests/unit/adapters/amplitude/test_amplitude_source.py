@@ -122,6 +122,12 @@ def test_fields_have_their_types_and_the_text_null_is_null(scene):
     assert len(row) == 49
 
 
+def test_the_text_null_is_no_number_in_any_case(scene):
+    scene.server.put(DAY, 5, [event("a", app="NULL", location_lat="Null", paying="NULL", is_attribution_event="nulL")])
+    row = scene.events()["a"]
+    assert (row["app"], row["location_lat"], row["paying"], row["is_attribution_event"]) == (None, None, False, None)
+
+
 def test_a_user_without_an_id_goes_by_the_amplitude_id_and_pays_nothing(scene):
     scene.server.put(DAY, 5, [event("a", user_id=None), event("b", user_id="null"), event("c", paying="null")])
     rows = scene.events()
@@ -178,7 +184,8 @@ def test_lines_that_cannot_be_read_are_set_aside_with_their_place_and_the_rest_g
         b'{"uuid":"x","event_time":"2026-02-30 00:00:00"}',
         b'{"uuid":"x","app":"many"}', b'{"uuid":"x","data":{"k":"\\u0000"}}', b'{"uuid":"x","data":"\xff"}',
         b'{"uuid":"x","unknown":"\\ud800"}', b"[1]", b'{"uuid":"x"}{"uuid":"y"}', b'{"uuid":"x","data":' + b"[" * 5000,
-        b'{"uuid":"x","session_id":99999999999999999999}',
+        b'{"uuid":"x","session_id":99999999999999999999}', b'{"uuid":"x","event_time":253402300800}',
+        b'{"uuid":"x","event_time":1e300}',
     ]  # fmt: skip
     good = [json.dumps(event(f"good-{n}", city="é\\u0000" if n % 2 else "e")).encode() for n in range(len(bad))]
     text = b"\n\r\n".join(line for pair in zip(good, bad, strict=True) for line in pair)
