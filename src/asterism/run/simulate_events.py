@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import msgspec
 
-from asterism.declare.stream import EventSimulator
+from asterism.declare.stream import EventSimulator, Timed
+from asterism.errors import AsterismError, printable
 from asterism.ports.log import Entry, Log
 from asterism.run.pace import Pace, check_pace
 from asterism.run.records import Shape
@@ -46,7 +47,8 @@ def simulate_events(  # noqa: PLR0913  all but two have defaults and go by their
 
     `speed` is simulated seconds a second: at 60 an hour's records take a minute; 0 is as fast as they go. Which records
     there are depends on `seed` alone. `on_append` is told how many there have been. Raises LogError; RecordError for a
-    record that its own stream would refuse; UsageError for a limit or a speed that makes no sense.
+    record that its own stream would refuse; UsageError for a limit or a speed that makes no sense; AsterismError for
+    what the simulator raises.
     """
     check_pace(limit, speed)
     shape, pace = Shape(simulator.stream), Pace(speed, clock, sleep)
@@ -62,7 +64,7 @@ def simulate_events(  # noqa: PLR0913  all but two have defaults and go by their
             waiting.clear()
             on_append(events)
 
-    for timed in islice(simulator.live(Random(seed)), limit):  # noqa: S311 repeatable by design
+    for timed in islice(_played(simulator, seed), limit):
         if len(waiting) == MOST_AT_ONCE or pace.is_early(timed.at):
             flush()
         pace.reach(timed.at)
@@ -73,3 +75,11 @@ def simulate_events(  # noqa: PLR0913  all but two have defaults and go by their
         begin, end = begin or timed.at, timed.at
     flush()
     return EventsReport(events, begin, end)
+
+
+def _played(simulator: EventSimulator, seed: int) -> Iterator[Timed]:
+    try:
+        yield from simulator.live(Random(seed))  # noqa: S311 repeatable by design
+    except (Exception, SystemExit) as error:
+        fact = f"raised {type(error).__name__}: {printable(error)}"
+        raise AsterismError(f"simulator {simulator.name}", fact, "Correct the function in platform.py.") from error

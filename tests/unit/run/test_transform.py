@@ -5,16 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 
 from asterism import Platform
 from asterism.adapters.sqlite.log import SqliteLog
+from asterism.declare.stream import EventSimulator
+from asterism.errors import AsterismError
 from asterism.ports.log import Entry
 from asterism.run.quarantine import STREAM
+from asterism.run.simulate_events import simulate_events
 from asterism.run.transform import TransformWorker
+from asterism.simulators import Timed
 
 
 def test_a_record_that_fails_half_way_gives_nothing(tmp_path: Path) -> None:
@@ -77,3 +84,19 @@ def test_what_a_slow_function_made_is_kept_before_the_rest_is_begun(tmp_path: Pa
     log.close()
     assert sum(steps) == 12
     assert len(steps) > 1
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("\ud800"), SystemExit(4)])
+def test_a_simulator_that_raises_is_told_by_its_name(tmp_path: Path, raised: BaseException) -> None:
+    platform = Platform("small")
+
+    @platform.simulator(platform.stream("words"))
+    def talker(_random: Random) -> Iterator[Timed]:
+        yield Timed(datetime(2026, 1, 1), "hello")
+        raise raised
+
+    log = SqliteLog(tmp_path / "log.db")
+    assert isinstance(platform.simulators[0], EventSimulator)
+    with pytest.raises(AsterismError, match=f"simulator talker: raised {type(raised).__name__}"):
+        simulate_events(platform.simulators[0], log, speed=0)
+    log.close()

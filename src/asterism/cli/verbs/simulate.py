@@ -132,7 +132,7 @@ def _events(
     if chosen.json:
         show.as_json({"simulator": simulator.name, "events": report.events, "begin": begin, "end": end})
     else:
-        show.remark(f"{simulator.name}: {report.events} events, {begin} to {end}")
+        show.remark(f"{simulator.name}: {report.events} events{f', {begin} to {end}' if begin else ''}")
 
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> Any:
