@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -79,6 +80,16 @@ def test_a_server_that_was_killed_recovers(folder: Path) -> None:
         assert connection.execute("select five from t").fetchone() == (5,)
     again.close()
     server.close()
+
+
+def test_a_server_that_was_killed_just_now_can_be_left_and_joined_again(folder: Path) -> None:
+    for _ in range(3):
+        server = embedded(folder)
+        os.kill(int((folder / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        server.close()
+    again = embedded(folder)
+    assert _answers(again)
+    again.close()
 
 
 def test_a_missing_library_is_told_with_the_extra_that_has_it() -> None:

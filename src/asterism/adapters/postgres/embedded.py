@@ -53,8 +53,11 @@ class Embedded:
             atexit.unregister(self.close)
             _users[self.folder] -= 1
             if _users[self.folder] == 0:
+                import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  comes with the library
+
                 _forget_the_dead(self._server)
-                self._server.cleanup()
+                with suppress(psutil.NoSuchProcess):  # it was killed, and the library would kill it once more
+                    self._server.cleanup()
 
 
 def embedded(folder: Path, *, settings: Mapping[str, str] | None = None) -> Embedded:
@@ -127,7 +130,7 @@ def _start(server: PostgresServer, settings: Mapping[str, str]) -> None:
 
 def _runs(folder: Path) -> bool:
     """Whether a server runs in `folder`, waiting until it is ready. A note left by a crash is thrown away."""
-    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  comes with the library
+    import psutil  # noqa: PLC0415  comes with the library
 
     note = folder / "postmaster.pid"
     until = time.monotonic() + _START_SECONDS
