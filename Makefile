@@ -8,18 +8,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 PICTURES = platform platform-dark details dashboards dashboards-liberta sql live quarantine runs diagram login phone-dashboards
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 4
 
-.PHONY: demo test coverage check fuzz soak bench lock format docs screenshots clean
+.PHONY: demo test servers coverage check fuzz soak bench lock format docs screenshots clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
+test: servers
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
 
+servers: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
+
 # Apart: following every line of every command that a story runs makes the tests a third slower.
-coverage: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
+coverage: servers
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev
