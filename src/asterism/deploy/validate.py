@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from asterism.declare.storing import NOWHERE
 from asterism.deploy.aws.schedule import expressions
+from asterism.deploy.aws.table import positions_name
 from asterism.deploy.graph import Clock, Graph
 from asterism.errors import Problem
 from asterism.project.load import Project
@@ -32,6 +33,17 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 """What a stage's places may be, by cloud; `secret` is a place of which only the name of a secret is known."""
+SHAPES: Mapping[str, tuple[str, str, tuple[str, ...] | None]] = {
+    "s3": (r"[^/]+(/.*)?", "s3://bucket/folder", None),
+    "gs": (r"[^/]+(/.*)?", "gs://bucket/folder", None),
+    "kinesis": (r"[\w.-]*/?", "kinesis://prefix?positions=table", ("region", "endpoint", "positions", "shards")),
+    "dynamodb": (r"[\w.-]{3,255}/?", "dynamodb://table", ("region", "endpoint")),
+    "firehose": (r"[\w.-]*/?", "firehose://prefix", ("region", "endpoint")),
+    "pubsub": (r"[^/]+/[^/]+", "pubsub://project/topic", ()),
+    "bigtable": (r"[^/]+/[^/]+/[^/]+", "bigtable://project/instance/table", ()),
+    "bigquery": (r"[^/]+/\w+", "bigquery://project/dataset", ()),
+}
+"""Of a scheme: how the path looks, the whole as people write it, and the options that may follow (None: any)."""
 LONGEST = {"aws": 30, "gcp": 24}
 """Characters of a deployment's name: what is put behind it has room then."""
 MEMORY = {"aws": (128, 10_240), "gcp": (128, 32_768)}
@@ -74,6 +86,12 @@ def _places(project: Project, graph: Graph) -> Iterator[Problem]:
             if setting == "events":
                 forms = f'{forms} Or store none on this stage: events = "{NOWHERE}".'.strip()
             yield Problem(graph.place(setting), fact, forms)
+        elif scheme in SHAPES:
+            yield from _shape(graph.place(setting), uri, scheme)
+    waiting = [view.name for view in project.platform.views if view.after is not None]
+    if waiting and urlsplit(stage.log).scheme == "kinesis" and not positions_name(stage.log):
+        fact = f"the view {waiting[0]} waits for its table, and the log keeps no positions to wait by"
+        yield Problem(graph.place("log"), fact, 'Write log = "kinesis://prefix?positions=table".')
     for pull in project.pulls:
         scheme = urlsplit(pull.source.url).scheme
         if scheme in {"file", "embedded", "duckdb"}:
@@ -83,6 +101,20 @@ def _places(project: Project, graph: Graph) -> Iterator[Problem]:
             )
             fact = f"the source {pull.into} is {scheme}:, on this machine, and functions do not reach it"
             yield Problem(place, fact, "Give the stage's variables another address.")
+
+
+def _shape(place: str, uri: str, scheme: str) -> Iterator[Problem]:
+    """What is wrong with a URI of a known scheme."""
+    path, _, query = uri.partition("://")[2].partition("?")
+    pattern, shape, known = SHAPES[scheme]
+    if not re.fullmatch(pattern, unquote(path)):
+        yield Problem(place, f"{scheme}://{path} is not {shape}", f"Write {shape}.")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for name in options.keys() - (options.keys() if known is None else known):
+        remedy = f"It has {', '.join(known)}." if known else "Leave it out."
+        yield Problem(place, f"{scheme} has no option {name!r}", remedy)
+    if not options.get("shards", "1").isdecimal():
+        yield Problem(place, f"shards is {options['shards']!r}, which is no number", "Write shards=2, say.")
 
 
 def _names(_project: Project, graph: Graph) -> Iterator[Problem]:

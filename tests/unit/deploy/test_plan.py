@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -170,6 +171,54 @@ def test_all_that_stands_in_the_way_is_said_at_once(tmp_path):
     said = {problem.where.partition(":")[2]: problem.fact for problem in validate(project, graph)}
     assert [said[str(line)].split()[0] for line in (2, 3, 4)] == ["warehouse", "lake", "log"]
     assert len(said) == 10
+
+
+PLACES = {
+    "aws": {"warehouse": "${secret:WAREHOUSE_URL}", "lake": "s3://shop-aws-lake", "log": "kinesis://shop-aws"},
+    "gcp": {"warehouse": "${secret:WAREHOUSE_URL}", "lake": "gs://shop-gcp-lake", "log": "pubsub://project-1/shop-gcp"},
+}
+
+
+@pytest.mark.parametrize(
+    ("cloud", "setting", "uri", "expected"),
+    [
+        ("aws", "lake", "s3://", "s3:// is not s3://bucket/folder"),
+        ("aws", "lake", "s3://shop-aws-lake/a/b", None),
+        ("aws", "log", "kinesis://", None),
+        ("aws", "log", "kinesis://a b", "kinesis://a b is not kinesis://prefix?positions=table"),
+        ("aws", "log", "kinesis://shop?position=t", "kinesis has no option 'position'"),
+        ("aws", "log", "kinesis://shop?positions=t&shards=two", "shards is 'two', which is no number"),
+        ("gcp", "log", "pubsub://project-1", "pubsub://project-1 is not pubsub://project/topic"),
+        ("gcp", "log", "pubsub://project-1/a/b", "pubsub://project-1/a/b is not pubsub://project/topic"),
+        ("gcp", "warehouse", "bigquery://project-1", "bigquery://project-1 is not bigquery://project/dataset"),
+        ("gcp", "warehouse", "bigquery://project-1/shop", None),
+    ],
+)
+def test_a_place_that_is_no_place_is_said_before_anything_is_made(tmp_path, cloud, setting, uri, expected):
+    top = "\n".join(f'{name} = "{value}"' for name, value in {**PLACES[cloud], setting: uri}.items())
+    target = {"cloud": "gcp", "region": "europe-west2", "project": "project-1"} if cloud == "gcp" else {}
+    project, graph = graph_of(with_deploy(tmp_path, cloud, top, **target), cloud, {})
+    assert [problem.fact for problem in validate(project, graph)] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "wrong", "expected"),
+    [
+        ("gcp", {"views": "bigtable://p"}, "bigtable://p is not bigtable://project/instance/table"),
+        ("aws", {"views": "dynamodb://"}, "dynamodb:// is not dynamodb://table"),
+        ("aws", {"log": "kinesis://occupancy"}, "the view hourly waits for its table, and the log keeps no positions"),
+    ],
+)
+def test_what_views_need_is_said_before_anything_is_made(tmp_path, stage, wrong, expected):
+    root = tmp_path / "occupancy"
+    shutil.copytree(EXAMPLES / "occupancy", root)
+    settings = (root / "asterism.toml").read_text()
+    head, section, rest = settings.partition(f"[{stage}]\n")
+    for name, uri in wrong.items():
+        rest = re.sub(rf'^{name} = ".*"$', f'{name} = "{uri}"', rest, count=1, flags=re.MULTILINE)
+    (root / "asterism.toml").write_text(head + section + rest)
+    project, graph = graph_of(root, stage, {"GCP_PROJECT": "project-1"})
+    assert any(problem.fact.startswith(expected) for problem in validate(project, graph))
 
 
 GOOGLE = 'warehouse = "${secret:WAREHOUSE_URL}"\nlake = "gs://shop-gcp-lake"\nlog = "pubsub://project-1/shop-gcp"'
