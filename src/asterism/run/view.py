@@ -87,8 +87,9 @@ class ViewWorker:
     Delivery: each record is folded in once. How far the stream was folded in is kept in the commit of the states
     themselves; dying anywhere, reading records again and being taken over by another worker change nothing.
 
-    The view's note holds: `owner`, who works on it; `watermarks` of windows; `skip`, ids to pass over, and `skipped`,
-    how many were; `late`, how many were set aside; `stopped`, the record at which the view stands still, and why.
+    The view's note holds: `owner`, who works on it; `of`, the stream, key and window of its states; `watermarks` of
+    windows; `skip`, ids to pass over, and `skipped`, how many were; `late`, how many were set aside; `stopped`, the
+    record at which the view stands still, and why.
     """
 
     def __init__(self, view: View, shape: Shape, log: Log, state: State, besides: Beside | None = None) -> None:
@@ -107,6 +108,9 @@ class ViewWorker:
         waits = view.after is not None and not log.numbered
         self._read_from = handed_on(self._stream) if waits else self._stream
         self._owner = uuid4().hex
+        window = view.window
+        by = None if window is None else [window.time, str(window.size), str(window.hop)]
+        self._of = [view.stream.name, view.key, by]
         self._epoch = 0
         """That of its claim; 0: it has none that it may trust."""
         self._is_settled = False
@@ -120,10 +124,24 @@ class ViewWorker:
         self._epoch, self.offsets, self.note = header.epoch, header.offsets, dict(header.note)
         if self._seen is not None:
             self._seen.claim(self.note)
+        if self.note.get("of", self._of) != self._of:
+            self._refuse_another()
         if self.note.get("owner") != self._owner:
-            self._put((), self.offsets, {**self.note, "owner": self._owner})
+            note = {name: value for name, value in self.note.items() if name != "stopped" or value["id"]}
+            self._put((), self.offsets, {**note, "owner": self._owner, "of": self._of})
         self._is_settled = True
         self._tell()
+
+    def _refuse_another(self) -> None:
+        """Stand still before states of another key, window or stream: what is folded now would be mixed with them."""
+        fact = "it has another key, window or stream than what it has counted so far"
+        error = {"type": "ViewError", "message": fact, "line": ""}
+        if self.note.get("stopped", {}).get("error") != error:
+            stopped = {"id": "", "partition": "", "position": 0, "error": error, "since": now().isoformat()}
+            self._put((), self.offsets, {**self.note, "stopped": stopped})
+        self._epoch = 0
+        remedy = f"`asterism view rebuild {self.view.name}` counts everything anew; or change it back."
+        raise ViewError(f"view {self.view.name}", fact, remedy)
 
     def step(self, wait: float) -> int:
         """Fold in what has come, waiting for it so many seconds; answer how many records. Claims the view where due.

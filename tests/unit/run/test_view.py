@@ -308,6 +308,37 @@ def test_a_view_never_runs_ahead_of_the_table_it_comes_after(scene: Scene) -> No
     timer.join()
 
 
+@pytest.mark.parametrize(
+    "other", [{"key": None}, {"window": tumbling("at", "1h")}, {"stream": Stream("others", Access)}]
+)
+def test_a_view_of_another_key_window_or_stream_mixes_nothing_and_says_that_it_is_to_be_rebuilt(
+    scene: Scene, other: dict[str, Any]
+) -> None:
+    scene.append(1, 2)
+    scene.worker().step(0)
+    scene.append(3, at=NOON)
+    changed = replace(VIEW, **other)
+    for _ in range(2):
+        with pytest.raises(ViewError, match="another key, window or stream") as caught:
+            scene.worker(changed).step(0)
+    assert "asterism view rebuild occupancy" in caught.value.remedy
+    assert scene.read() == {"door": Count(here=3, seen=(1, 2))}
+    assert "another key" in scene.note()["stopped"]["error"]["message"]
+    scene.worker().step(0)
+    assert scene.read() == {"door": Count(here=6, seen=(1, 2, 3))}
+    assert "stopped" not in scene.note()
+
+
+def test_a_view_that_was_made_anew_by_another_key_goes_on_with_that(scene: Scene) -> None:
+    scene.append(1, 2)
+    scene.worker().step(0)
+    changed = replace(VIEW, key=None)
+    rebuild(changed, Shape(ACCESSES), [], scene.log, scene.state)
+    scene.append(3)
+    scene.worker(changed).step(0)
+    assert scene.read() == {"all": Count(here=6, seen=(1, 2, 3))}
+
+
 def test_windows_that_follow_one_another(scene: Scene) -> None:
     view = replace(VIEW, window=tumbling("at", "1h", lateness="30m"))
     for minutes, change in ((0, 1), (59, 2), (60, 4), (40, 8), (90, 16)):

@@ -91,7 +91,8 @@ def _show_streams(result: Mapping[str, Any]) -> None:
         show.table(["in quarantine of", "records", "reason"], rows, numeric=frozenset({1}))
     for view in result["views"]:
         if view["error"]:
-            show.remark(f"stopped since {view['since']}: view {view['view']} at {view['stopped_at']}: {view['error']}")
+            where = f" at {view['stopped_at']}" if view["stopped_at"] else ""
+            show.remark(f"stopped since {view['since']}: view {view['view']}{where}: {view['error']}")
 
 
 def _reached(offsets: Mapping[str, Any]) -> int | None:

@@ -55,7 +55,8 @@ def show_view(
     if result["stopped"]:
         error = result["stopped"]["error"]
         line = f" ({error['line']})" if error["line"] else ""
-        show.remark(f"stands still at record {result['stopped']['id']}: {error['type']}: {error['message']}{line}")
+        where = f" at record {result['stopped']['id']}" if result["stopped"]["id"] else ""
+        show.remark(f"stands still{where}: {error['type']}: {error['message']}{line}")
 
 
 def skip(

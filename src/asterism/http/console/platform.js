@@ -140,7 +140,7 @@ export async function show(page, context) {
     summary(tiles, status);
     const lines = [
       ...status.incidents.map((each) => [each.subject, each.fact, each.since, each.remedy]),
-      ...status.views.filter((each) => each.error && !failing.has(`view ${each.view}`)).map((each) => [`view ${each.view}`, each.error, each.since, `It stopped at the record ${each.stopped_at}.`]),
+      ...status.views.filter((each) => each.error && !failing.has(`view ${each.view}`)).map((each) => [`view ${each.view}`, each.error, each.since, each.stopped_at ? `It stopped at the record ${each.stopped_at}.` : ""]),
       ...status.models.filter((each) => each.error).map((each) => [each.model, each.error, each.since, `The model is ${each.state}.`]),
     ];
     troubles.hidden = !lines.length;
