@@ -64,6 +64,7 @@ def framework(services: Services, body_limit: int) -> Litestar:
             HttpProblem: _answer,
             HTTPException: _translated,
             AsterismError: _failed,
+            RecursionError: _too_deep,
             Exception: _fault,
         },
         request_max_body_size=body_limit,
@@ -98,6 +99,10 @@ def _failed(request: Request[Any, Any, Any], error: AsterismError) -> Response[b
         return _answer(request, HttpProblem(400, f"{error.subject}: {error.fact}. {error.remedy}".strip()))
     _log.warning("%s: %s", error.subject, error.fact)
     return _answer(request, HttpProblem(503, f"{error.subject}: {error.fact}", headers={"Retry-After": "5"}))
+
+
+def _too_deep(request: Request[Any, Any, Any], _error: RecursionError) -> Response[bytes]:
+    return _answer(request, HttpProblem(400, "The body is nested too deeply."))
 
 
 def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -48,7 +48,9 @@ class HttpProcess:
         """0 until the first start, which finds a free one and keeps it."""
         self._tell = tell
         self._child: subprocess.Popen[str] | None = None
+        self._is_up = False
         self._last: deque[str] = deque(maxlen=_LINES)
+        self._words = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -70,6 +72,7 @@ class HttpProcess:
         """Start it, and return once it answers. Raises AsterismError with what it wrote where it does not."""
         self.stop()
         self._last.clear()
+        self._is_up = False
         command = [sys.executable, "-P", "-m", "asterism.http", "--tied", "--project", str(self._root)]
         command += ["--stage", self._stage, "--host", self._host, "--port", str(self.port)]
         command += ["--log-format", self._log_format]
@@ -83,6 +86,10 @@ class HttpProcess:
             reader.join(1.0)
             said = "\n".join(self._last) or f"it has not answered within {PATIENCE:g} s"
             raise AsterismError("the HTTP server", f"does not come up: {said}", "Correct that, or run without it.")
+        with self._words:
+            self._is_up = True
+            for line in self._last:
+                self._tell(line)
 
     def stop(self) -> None:
         """Let it answer what it has taken, and end. Repeating it does nothing."""
@@ -123,7 +130,9 @@ class HttpProcess:
 
     def _forward(self, stream: IO[str] | None) -> None:
         for line in stream or ():
-            self._last.append(line.rstrip("\n"))
-            self._tell(self._last[-1])
+            with self._words:
+                self._last.append(line.rstrip("\n"))
+                if self._is_up:  # until then they are told once it is, or in the error
+                    self._tell(self._last[-1])
         if stream is not None:
             stream.close()

@@ -148,6 +148,13 @@ def test_a_simulation_has_its_bounds(served: Served, runs: Runs, body: Any) -> N
     assert runs.asked == []
 
 
+def test_a_body_that_is_nested_too_deeply_is_no_fault_of_the_server(served: Served, runs: Runs) -> None:
+    headers = {**served.token("admin"), "Content-Type": "application/json"}
+    answer = served.client.post("/simulate/visitors", content=b"[" * 100_000, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The body is nested too deeply.")
+    assert runs.asked == []
+
+
 @pytest.mark.parametrize("setting", [{"production": True}, {"simulators": False}])
 def test_production_refuses_simulations_clearly(serve: Callable[..., Served], setting: dict[str, bool]) -> None:
     served = serve(**setting)
