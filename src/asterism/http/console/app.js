@@ -21,7 +21,15 @@ const context = {
 
 function place() {
   const parts = location.pathname.split("/").filter(Boolean);
-  return parts[0] === "console" ? [parts[1] ?? "platform", parts.slice(2).map(decodeURIComponent)] : ["platform", []];
+  return parts[0] === "console" ? [parts[1] ?? "platform", parts.slice(2).map(named)] : ["platform", []];
+}
+
+function named(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // what nobody encoded
+  }
 }
 
 async function show() {

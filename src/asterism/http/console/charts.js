@@ -3,6 +3,7 @@ import { count, figure, h, isFigure } from "./dom.js";
 
 const DATED = /^\d{4}-\d\d-\d\d/;
 const COLOURS = ["#4f6bed", "#e0803a", "#2fa37a", "#c8508a", "#8a63d2", "#2b9db8", "#c2a22b", "#d1495b", "#7a8aa0", "#6ba539"];
+const LONGEST = 40; // characters of a bar's name; a pointer shows all
 const words = (name) => name.replaceAll("_", " ");
 let loading = null;
 
@@ -66,6 +67,9 @@ function said(value, unit) {
 }
 
 const valueOf = (value) => (isFigure(value) ? Number(value) : value);
+/** A text of the data's, for a library that takes some tags for its own. */
+const plain = (value) => (typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;") : value);
+const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
 const placeOf = (chart, row) => {
   const names = chart.columns.x;
   const value = names.length > 1 ? names.map((name) => row[name] ?? "").join(" ") : row[names[0]];
@@ -88,7 +92,7 @@ function traces(chart, rows, lying) {
     for (const y of chart.columns.y) {
       const name = series ? `${group ?? "unknown"}${chart.columns.y.length > 1 ? ` ${words(y)}` : ""}` : words(y);
       const colour = COLOURS[found.length % COLOURS.length];
-      const common = { name, x: mine.map((row) => placeOf(chart, row)), y: mine.map((row) => valueOf(row[y])) };
+      const common = { name: plain(name), x: mine.map((row) => plain(placeOf(chart, row))), y: mine.map((row) => valueOf(row[y])) };
       found.push(chart.kind === "line"
         ? { ...common, type: "scatter", mode: mine.length > 60 ? "lines" : "lines+markers", line: { color: colour, width: 2.2, shape: "linear" }, marker: { size: 5, color: colour } }
         : { ...common, ...(lying ? { x: common.y, y: common.x, orientation: "h" } : {}), type: "bar", marker: { color: colour } });
@@ -107,7 +111,7 @@ function heat(chart, rows, look) {
   const cells = new Map(rows.map((row) => [JSON.stringify([row[x], row[y]]), valueOf(row[value])]));
   const z = ys.map((down) => xs.map((across) => cells.get(JSON.stringify([across, down])) ?? null));
   return [{
-    type: "heatmap", x: xs.map(String), y: ys.map(String), z, xgap: 2, ygap: 2, colorscale: look.scale, hoverongaps: false,
+    type: "heatmap", x: xs.map(String).map(plain), y: ys.map(String).map(plain), z, xgap: 2, ygap: 2, colorscale: look.scale, hoverongaps: false,
     showscale: false,
     hovertemplate: `${words(x)} %{x}, %{y}: <b>%{z}</b><extra></extra>`,
   }];
@@ -120,6 +124,8 @@ function layout(chart, data, rows, look, lying) {
   const several = data.length > 1;
   const figures = { ...axis, tickformat: chart.unit === "%" ? ".0%" : undefined, ticksuffix: chart.unit && chart.unit !== "%" ? ` ${chart.unit}` : "", rangemode: "tozero", autorange: chart.kind === "heat" ? "reversed" : true };
   const names = { ...axis, showgrid: false, type: chart.kind === "heat" ? "category" : dates ? "date" : "category", ...(whole ? { tickformat: "%-d %b\n%Y" } : {}), ...(chart.kind === "heat" ? { title: { text: words(chart.columns.x[0]), font: { color: look.muted, size: 12 } } } : {}) };
+  const places = lying ? [...new Set(rows.map((row) => String(placeOf(chart, row))))] : [];
+  const ticks = lying ? { tickvals: places.map(plain), ticktext: places.map((each) => plain(short(each))) } : {};
   return {
     autosize: true,
     margin: { l: 8, r: 8, t: several || chart.kind === "heat" ? 34 : 10, b: 8 },
@@ -135,7 +141,7 @@ function layout(chart, data, rows, look, lying) {
     annotations: chart.kind === "heat" ? [scale(data[0].z, chart, look)] : [],
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: look.text, size: 12 } },
     xaxis: lying ? figures : names,
-    yaxis: lying ? { ...names, autorange: "reversed" } : figures,
+    yaxis: lying ? { ...names, ...ticks, autorange: "reversed" } : figures,
   };
 }
 

@@ -113,13 +113,13 @@ export async function show(page, context) {
       const found = stands(each);
       const speed = rate(each.stream, found.end);
       const lag = found.readers.find((reader) => reader.name === "warehouse")?.behind ?? found.behind;
-      const text = speed >= 0.1 ? `${figure(speed)} a second` : `${compact(found.end)} records`;
+      const text = speed >= 0.1 ? `${figure(speed)} a second` : `${compact(found.end)} ${found.end === 1 ? "record" : "records"}`;
       tell(`stream:${each.stream}`, lag > 10000 ? "warn" : "good", lag > 0 ? `${text} · ${compact(lag)} behind` : text, { ...found, records: each.records, a_second: speed }, speed > 0);
     }
     for (const each of status.models) {
       const good = each.state === "current";
       const lately = moment(each.refreshed_at) && Date.now() - moment(each.refreshed_at) < 5000;
-      const text = good ? `${compact(each.rows)} rows · ${ago(each.refreshed_at).replace(" ago", "")}` : each.state;
+      const text = good ? `${compact(each.rows)} ${each.rows === 1 ? "row" : "rows"} · ${ago(each.refreshed_at).replace(" ago", "")}` : each.state;
       tell(`model:${each.model}`, good ? (failing.has(each.model) ? "warn" : "good") : each.state === "new" ? "warn" : "bad", text, each, lately);
     }
     for (const each of status.views) {

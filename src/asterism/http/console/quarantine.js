@@ -118,12 +118,30 @@ export async function show(page, context) {
   await load();
 }
 
+/** JSON in lines, with every figure and name as it came. */
 function pretty(text) {
+  if (text.length > 20000) return text;
   try {
-    return JSON.stringify(JSON.parse(text), null, 2).length < 20000 ? JSON.stringify(JSON.parse(text), null, 2) : text;
+    JSON.parse(text);
   } catch {
     return text;
   }
+  const parts = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+  let said = "";
+  let depth = 0;
+  const line = () => `\n${"  ".repeat(depth)}`;
+  for (const [place, part] of parts.entries()) {
+    const empty = "{[".includes(parts[place - 1] ?? " ");
+    if ("}]".includes(part)) {
+      depth -= 1;
+      said += empty ? part : line() + part;
+    } else {
+      if (empty || parts[place - 1] === ",") said += line();
+      said += part === ":" ? ": " : part;
+      if ("{[".includes(part)) depth += 1;
+    }
+  }
+  return said;
 }
 
 function hexadecimal(body) {
