@@ -11,7 +11,7 @@ from story.house import House
 
 LONG = "a name that does not end soon, and goes on and on until nobody reads it"
 FILES = {
-    "platform.py": 'from asterism import Platform\n\nplatform = Platform("odd")\nplatform.stream("free", public=True)\n',
+    "platform.py": 'from asterism import Platform\nplatform = Platform("odd")\nplatform.stream("free", public=True)\n',
     "asterism.toml": '[dev]\nwarehouse = "duckdb:///.asterism/w.duckdb"\nlake = ".asterism/lake"\n',
     "queries/names.sql": "-- Odd names.\n-- chart: bar x=label y=amount\n"
     f"select * from (values ('Ünï & <b>bold</b>', 2), ('{LONG}', 3)) as t(label, amount) order by 2\n",

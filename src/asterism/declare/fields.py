@@ -26,8 +26,8 @@ _OWN = frozenset({"_id", "_received_at", "_extra", "_raw"})
 """Columns that each stream's table has, and what its lines have beside them."""
 
 
-def checked(record: type[Any]) -> None:
-    """Raise ValueError for a type of records that JSON or a table could not have."""
+def checked(record: type[Any], own: frozenset[str] = _OWN) -> None:
+    """Raise ValueError for a type of records that JSON or a table, with columns of its `own`, could not have."""
     if not (isinstance(record, type) and issubclass(record, msgspec.Struct)):
         raise ValueError(f"{record!r} is no type of records: let it be a class that is a Record")  # noqa: TRY004 - of a declaration
     try:
@@ -38,8 +38,8 @@ def checked(record: type[Any]) -> None:
     if strange:
         raise ValueError(f"{record.__name__} cannot be read from JSON, which has no {', '.join(strange)}")
     names = [field.encode_name for field in msgspec.structs.fields(record)]
-    if own := sorted(_OWN.intersection(name.lower() for name in names)):
-        raise ValueError(f"{record.__name__} has a field {own[0]}, which its table has already: give it another name")
+    if taken := sorted(own.intersection(name.lower() for name in names)):
+        raise ValueError(f"{record.__name__} has a field {taken[0]}, which its table has already: give it another name")
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
         raise ValueError(f"{record.__name__} has fields that differ by case alone, as no two columns may: {twice[0]}")

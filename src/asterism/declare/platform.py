@@ -14,7 +14,7 @@ from asterism.declare.endpoint import Endpoint, Sns
 from asterism.declare.publish import Publication
 from asterism.declare.report import Report
 from asterism.declare.simulator import Database, Simulator, Transaction
-from asterism.declare.source import Pull, Source
+from asterism.declare.source import FILES_COLUMNS, Files, Pull, Source
 from asterism.declare.storing import Storing, checked, storing
 from asterism.declare.stream import EventSimulator, Function, Stream, Timed, Transform, Trigger
 from asterism.declare.stream import checked as stream_name
@@ -65,11 +65,13 @@ class Platform:
 
         `at`, a cron expression in UTC, takes the place of `every`. What comes into the stream `notified` makes a pull
         due at once: notifications of the store, which say which objects are new. Raises ValueError where a time cannot
-        be read or `into` is taken.
+        be read, `into` is taken, or the files have records that no table could hold.
         """
         if any(pull.into == into for pull in self.pulls):
             raise ValueError(f"two sources are pulled into {into!r}: give each a schema of its own")
         _read(notified, f"the pull into {into!r} is told by")
+        if isinstance(source, Files) and source.record is not None:
+            fields.checked(source.record, FILES_COLUMNS)
         pull = Pull(source, into, duration(every), duration(reconcile), at and cron(at), notified)
         self.pulls = (*self.pulls, pull)
         return pull

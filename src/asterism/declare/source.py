@@ -50,6 +50,8 @@ class Amplitude:
     url: str = "https://amplitude.com/api/2/export"
 
 
+FILES_COLUMNS = frozenset({"_object", "_line", "_extra", "_record", "_before", "_place"})
+"""Columns that a table of files has, and what is written beside its lines until they are landed."""
 _FORMATS, _EVOLVES = ("jsonl", "csv", "parquet"), ("extra", "columns")
 
 
@@ -95,6 +97,8 @@ class Files:
         key: object = self.key
         if isinstance(key, str):
             raise ValueError(f"the key of Files is a list of columns: write key=[{key!r}]")  # noqa: TRY004 - as others
+        if "." in self.table:
+            raise ValueError(f"the table of Files is one name, and {self.table!r} has a dot: `into` names its schema")
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
             raise ValueError(f"the delimiter of Files is one character, and no quote: {self.delimiter!r} is not")
         if self.chunk_rows < 1:

@@ -53,6 +53,8 @@ def pull(
             _show(each)
         for failure in result["failures"]:
             show.remark(f"{failure['subject']}: {failure['fact']}\n  {failure['remedy']}")
+        if not (result["sources"] or result["failures"]):
+            show.remark("no source is declared: `asterism new source NAME` adds one")
     if result["failures"] or any(each["held"] for each in result["sources"]):
         raise typer.Exit(1)
 

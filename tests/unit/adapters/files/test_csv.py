@@ -3,13 +3,26 @@ import gzip
 import pytest
 from unit.adapters.files.folder import Folder
 
-from asterism import Record
+from asterism import Platform, Record
 from asterism.sources import Files
 
 
 class Sold(Record):
     id: int
     price: float | None = None
+
+
+class Odd(Record):
+    _line: int
+
+
+class Alike(Record):
+    id: int
+    ID: int
+
+
+class Complex(Record):
+    id: complex
 
 
 def of_csv(path, content, **declared):
@@ -107,6 +120,10 @@ def test_fields_may_stand_apart_by_another_character(tmp_path):
 @pytest.mark.parametrize(
     "declared",
     [
+        {"table": "a.b"},
+        {"record": Odd},
+        {"record": Alike},
+        {"record": Complex},
         {"format": "CSV"},
         {"evolve": "column"},
         {"key": "id"},
@@ -116,5 +133,5 @@ def test_fields_may_stand_apart_by_another_character(tmp_path):
     ],
 )
 def test_what_cannot_be_meant_is_refused_where_it_is_declared(declared):
-    with pytest.raises(ValueError, match="Files"):
-        Files("in", **declared)
+    with pytest.raises(ValueError, match=r"Files|Odd|Alike|Complex"):
+        Platform("p").pull(Files("in", **declared), into="p")
