@@ -25,7 +25,7 @@ from asterism.declare.simulator import Simulator
 from asterism.declare.source import Amplitude, Files, Pull
 from asterism.declare.stage import Stage
 from asterism.errors import UsageError
-from asterism.outside import needing, outside
+from asterism.outside import foreign, needing, outside
 from asterism.ports.alerts import Alerts
 from asterism.ports.catalogue import Catalogue, Register
 from asterism.ports.delivery import Delivery
@@ -108,20 +108,16 @@ class Wiring:
 
             made = RedshiftEngine(uri, Landing(self.lake(), self.stage.lake, self.parquet()))
         else:
-            known = ("duckdb", "postgresql", "embedded", "bigquery", "redshift")
-            made = outside("engine", scheme, f"the warehouse of stage {self.stage.name}", known)(uri)
+            made = foreign(self.stage, "warehouse")(uri)
         self._stack.callback(made.close)
         return made
 
     def lake(self) -> Lake:
         """The lake. Raises LakeError, and UsageError for an unknown scheme."""
-        uri = self.stage.lake
-        scheme = urlsplit(uri).scheme
         from asterism.adapters.obstore.lake import SCHEMES, ObstoreLake
 
-        if scheme in SCHEMES:
-            return ObstoreLake(uri)
-        lake: Lake = outside("lake", scheme, f"the lake of stage {self.stage.name}", SCHEMES)(uri)
+        uri = self.stage.lake
+        lake: Lake = ObstoreLake(uri) if urlsplit(uri).scheme in SCHEMES else foreign(self.stage, "lake")(uri)
         return lake
 
     def parquet(self) -> Parquet:
@@ -164,8 +160,7 @@ class Wiring:
 
             made = PubSubLog(uri)
         else:
-            known = ("sqlite", "kinesis", "pubsub")
-            made = outside("log", scheme, f"the log of stage {self.stage.name}", known)(uri)
+            made = foreign(self.stage, "log")(uri)
         self._lasting.callback(made.close)
         self._log = self._delivering(made) if self.stage.delivery else made
         return self._log
@@ -175,13 +170,13 @@ class Wiring:
         from asterism.run.delivery import DeliveringLog
 
         uri, subject = self.stage.delivery, f"the delivery of stage {self.stage.name}"
-        if (scheme := urlsplit(uri).scheme) == "firehose":
+        if urlsplit(uri).scheme == "firehose":
             with needing(subject):
                 from asterism.adapters.aws.firehose import FirehoseDelivery
 
             made: Delivery = FirehoseDelivery(uri)
         else:
-            made = outside("delivery", scheme, subject, ("firehose",))(uri)
+            made = foreign(self.stage, "delivery")(uri)
         return DeliveringLog(log, made, lambda: self.stage.delivered)
 
     def states(self) -> State:
@@ -207,7 +202,7 @@ class Wiring:
 
             made = BigtableState(uri)
         else:
-            made = outside("state", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
+            made = foreign(self.stage, "views")(uri)
         self._lasting.callback(made.close)
         self._states = made
         return made
@@ -234,7 +229,7 @@ class Wiring:
 
             made = BigtableEvents(uri, project.families)
         else:
-            made = outside("events", scheme, subject, ("sqlite", "dynamodb", "bigtable"))(uri)
+            made = foreign(self.stage, "events")(uri)
         self._lasting.callback(made.close)
         self._events = made
         return made
@@ -275,12 +270,12 @@ class Wiring:
             from asterism.adapters.duckdb.catalogue import DuckDBCatalogue
 
             return DuckDBCatalogue(self.lake())
-        if (scheme := urlsplit(uri).scheme) == "athena":
+        if urlsplit(uri).scheme == "athena":
             with needing(subject):
                 from asterism.adapters.aws.athena import AthenaCatalogue
 
             return AthenaCatalogue(uri)
-        made: Catalogue = outside("catalogue", scheme, subject, ("athena",))(uri)
+        made: Catalogue = foreign(self.stage, "catalogue")(uri)
         return made
 
     def register(self) -> Register | None:
@@ -294,12 +289,10 @@ class Wiring:
 
     def mailer(self) -> Mailer:
         """The mail server. Raises UsageError for an unknown scheme."""
-        scheme = urlsplit(self.stage.mail).scheme
         from asterism.adapters.smtp.mailer import SCHEMES, SmtpMailer
 
-        if scheme in SCHEMES:
-            return SmtpMailer(self.stage.mail)
-        mailer: Mailer = outside("mailer", scheme, f"the mail of stage {self.stage.name}", SCHEMES)(self.stage.mail)
+        uri = self.stage.mail
+        mailer: Mailer = SmtpMailer(uri) if urlsplit(uri).scheme in SCHEMES else foreign(self.stage, "mail")(uri)
         return mailer
 
     def alerts(self, address: str) -> Alerts:

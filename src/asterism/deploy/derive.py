@@ -31,6 +31,7 @@ from asterism.deploy.graph import (
 from asterism.errors import UsageError
 from asterism.project.load import PLATFORM_FILE, Project, line_of, load
 from asterism.project.settings import FILE as SETTINGS_FILE
+from asterism.project.settings import lines_of
 from asterism.project.variables import SEALED
 
 QUARANTINE, LINEAGE = "_quarantine", "_lineage"
@@ -132,20 +133,8 @@ class _Places:
         return file
 
     def settings(self) -> dict[str, str]:
-        """The lines of the stage's own section, by key; `""` is where it begins."""
-        lines = (self._root / SETTINGS_FILE).read_text(encoding="utf-8").splitlines()
-        found = {"": SETTINGS_FILE}
-        within = ""
-        for number, line in enumerate(lines, 1):
-            if head := re.match(r"\s*\[([^\]]+)\]", line):
-                within = head[1].strip()
-                if within == self._stage:
-                    found[""] = f"{SETTINGS_FILE}:{number}"
-                if within == f"{self._stage}.deploy":
-                    found["deploy"] = f"{SETTINGS_FILE}:{number}"
-            elif (key := re.match(r"\s*([\w-]+)\s*=", line)) and within in {self._stage, f"{self._stage}.deploy"}:
-                found[key[1]] = f"{SETTINGS_FILE}:{number}"
-        return found
+        """See `lines_of`."""
+        return lines_of(self._root, self._stage)
 
     def secret(self, name: str) -> str:
         """Where a secret is asked for in this stage, or in the platform."""

@@ -13,3 +13,5 @@ class Setting:
     type: type
     default: str | bool | int | list[str] | dict[str, str] | None
     meaning: str
+    least: int = 0
+    """Of a number."""

@@ -96,10 +96,10 @@ STAGE_SETTINGS = (
     Setting("mail", str, "", "The mail server: `smtp://user:password@host:port`, `smtps://…`; empty: mails are shown."),
     Setting("sender", str, "", "The address that mails come from."),
     Setting("cors", list, [], "Origins whose pages may call the HTTP server; `*` is any."),
-    Setting("body_limit", int, 10_000_000, "Bytes of a request's body, unpacked."),
+    Setting("body_limit", int, 10_000_000, "Bytes of a request's body, unpacked.", least=1),
     Setting("rate_limit", int, 0, "Requests a second of one client (a token, else an address); 0: no limit."),
-    Setting("row_limit", int, 10_000, "Rows of one answer over HTTP, at most."),
-    Setting("query_timeout", int, 30, "Seconds that one question over HTTP may take, at most."),
+    Setting("row_limit", int, 10_000, "Rows of one answer over HTTP, at most.", least=1),
+    Setting("query_timeout", int, 30, "Seconds that one question over HTTP may take, at most.", least=1),
     Setting(
         "alerts",
         list,
@@ -109,7 +109,7 @@ STAGE_SETTINGS = (
         "`awssns://TOPIC` is a topic of SNS, by its ARN.",
     ),
     Setting("freshness", str, "", "How old a model's data may be, `30m` say; wins over the platform's, not a model's."),
-    Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never."),
+    Setting("disk_limit", int, 95, "Percent of a disk in use from which it counts as filling up; 100: never.", least=1),
     Setting("variables", dict, {}, "Values for `${NAME}`; the environment wins over them."),
     Setting("deploy", dict, {}, "Where the stage is deployed to, a table of its own: `[stage.deploy]`."),
 )
@@ -166,6 +166,15 @@ def folder(given: Path | None, environment: Mapping[str, str]) -> Path:
     return next((each for each in (here, *here.parents) if (each / FILE).is_file()), here)
 
 
+def lines_of(root: Path, stage: str) -> dict[str, str]:
+    """Where each key of a stage and of its deployment stands, `file:line`; `""` is where the stage begins."""
+    found = {"": FILE}
+    for path, line in _lines((root / FILE).read_text(encoding="utf-8")).items():
+        if path[0] == stage and (len(path) < 3 or path[1] == "deploy"):  # noqa: PLR2004 - a table in the stage's
+            found["" if len(path) == 1 else path[-1]] = f"{FILE}:{line}"
+    return found
+
+
 def absolute(uri: str, root: Path) -> str:
     """A URI whose path, if it has a local one, is absolute: three slashes are relative to `root`, four are absolute.
 
@@ -215,6 +224,7 @@ class _Reader:
 
     def _check(self, path: tuple[str, ...], section: dict[str, Any], known: tuple[Setting, ...]) -> None:
         types = {setting.name: setting.type for setting in known}
+        least = {setting.name: setting.least for setting in known}
         for key, value in section.items():
             if key not in types:
                 where = f"the stage {path[0]}" if path else "the platform"
@@ -222,6 +232,8 @@ class _Reader:
             elif not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is int):
                 wanted = _WANTED[types[key]]
                 self.report((*path, key), f"{key} must be {wanted}, and is {value!r}", f"Write {wanted}.")
+            elif isinstance(value, int) and value < least[key]:
+                self.report((*path, key), f"{key} is {value}, and must be at least {least[key]}", "Write a larger one.")
         for key, value in section.get("variables", {}).items() if isinstance(section.get("variables"), dict) else ():
             if not isinstance(value, str):
                 fact = f"the variable {key} must be a text, and is {value!r}"

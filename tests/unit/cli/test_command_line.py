@@ -210,6 +210,23 @@ def test_reset_wants_the_stages_name(shop):
     assert result(shop, "status")["models"][0]["state"] == "new"
 
 
+def test_every_place_by_which_nothing_is_found_is_told_by_check_with_its_line(shop):
+    settings = shop / "asterism.toml"
+    head, section, rest = settings.read_text().partition("[dev]\n")
+    wrong = (
+        'log = "kafka://x"\nviews = "redis://x"\nevents = "none"\nmail = "smtp//host"\nsender = "a@example.com"\n'
+        'alerts = ["nonsense"]\ncatalogue = "athna://x"\nquery_timeout = 0\n'
+    )
+    settings.write_text(head + section + wrong + rest)
+    told = asterism(shop, "check", code=2).stderr
+    first = head.count("\n") + 2
+    expected = {0: "log", 1: "views", 3: "mail", 5: "alerts", 6: "catalogue", 7: "query_timeout is 0"}
+    for place, said in expected.items():
+        assert f"asterism.toml:{first + place}: {said}" in told
+    assert f"{len(expected)} problems in" in told
+    assert "sqlite:, kinesis:, pubsub:" in told
+
+
 def test_a_model_whose_key_is_violated_is_told_by_check(shop):
     asterism(shop, "refresh")
     (shop / "models" / "twice.sql").write_text("-- X.\n-- kind: mart\n-- key: a\nselect 1 as a from dim_day")

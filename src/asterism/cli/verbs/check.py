@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOpt
 from asterism.cli.desk import Desk, Progress, perform
 from asterism.declare.table import Table
 from asterism.declare.view import View
-from asterism.errors import AsterismError, Problem, ProjectError, SourceError
+from asterism.errors import AsterismError, Problem, ProjectError, SourceError, UsageError
+from asterism.outside import PORTS, foreign, is_ours
 from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
+from asterism.project.settings import lines_of
 from asterism.project.variables import lacking
 from asterism.wire import Wiring, vault
 
@@ -48,9 +51,12 @@ def check(
     """
     chosen = common(context, project, stage, as_json, debug)
     found, problems = examine(chosen.root(), chosen.stage, vault=vault)
+    problems = [*problems, *(_strange(found) if found is not None else ())]
     if found is None or any(problem.where.startswith(f"{SETTINGS_FILE}:") for problem in problems):
+        from asterism.project.check import ordered
+
         # Without its places the platform cannot be looked at any further.
-        raise ProjectError(chosen.root(), tuple(problems))
+        raise ProjectError(chosen.root(), ordered(problems))
     arguments = {"root": str(found.root), "stage": found.stage.name}
     result = perform(chosen, "check", work, arguments, project=found)
     if chosen.json:
@@ -67,6 +73,21 @@ def check(
         show.table(["view", "stream", "key", "needs"], rows)
     models, queries = show.counted(len(result["models"]), "model"), show.counted(len(result["queries"]), "query")
     show.remark(f"{models}, {queries}, no problems")
+
+
+def _strange(project: Project) -> Iterator[Problem]:
+    """Places of the stage by which nothing is found. Nobody is connected to."""
+    stage, lines = project.stage, lines_of(project.root, project.stage.name)
+    with Wiring(stage) as wiring:
+        tries: list[tuple[str, Callable[[], object]]]
+        tries = [(setting, partial(foreign, stage, setting)) for setting in PORTS if not is_ours(stage, setting)]
+        tries += [("mail", wiring.mailer)] if stage.mail and is_ours(stage, "mail") else []
+        tries += [("alerts", partial(wiring.alerts, address)) for address in stage.alerts]
+        for setting, find in tries:
+            try:
+                find()
+            except UsageError as error:
+                yield Problem(lines.get(setting, lines[""]), f"{setting}: {error.fact}", error.remedy)
 
 
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
