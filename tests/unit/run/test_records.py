@@ -136,6 +136,14 @@ def test_a_stream_without_a_type_takes_any_json():
     assert [row["record"] for row in rows] == [body.decode() for body in bodies]
 
 
+def test_of_a_name_that_stands_twice_key_table_and_views_have_the_same_value():
+    one, body = Shape(Stream("anything", key="k")), b'{"k":1,"k":{"a":1,"a":12345678901234567890123},"x":"\\u00e9"}'
+    (row,) = through(one, body)
+    assert one.admit(body).key == row["record"].partition('"k":')[2].partition(',"x"')[0]
+    assert json.loads(row["record"]) == one.decode(body)
+    assert row["record"].count('"k"') == row["record"].count('"a"') == 1
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
