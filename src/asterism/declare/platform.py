@@ -107,7 +107,10 @@ class Platform:
         return stream
 
     def endpoint(self, service: Sns, *, into: Stream) -> Endpoint:
-        """Let `service` push into a stream, by its own protocol."""
+        """Let `service` push into a stream, by its own protocol. Raises ValueError where its topics are no list."""
+        topics: object = service.topics
+        if isinstance(topics, str):
+            raise ValueError(f"its topics are a list: write topics=[{topics!r}]")  # noqa: TRY004 - of a declaration
         endpoint = Endpoint(service, into)
         self.endpoints = (*self.endpoints, endpoint)
         return endpoint
@@ -131,14 +134,16 @@ class Platform:
         What a stream becomes that goes to the lake alone goes there alone as well, by one transform: a cloud's own
         delivery makes it on the way. Raises ValueError for what it could not.
         """
+        if into is stream:
+            raise ValueError(f"a transform of {stream.name!r} into itself would never end: give it another stream")
         if stream.lake_only:
             self._on_the_way(stream, into)
 
         def declare(function: Function) -> Function:
-            if any(each.name == function.__name__ for each in self.transforms):
-                raise ValueError(f"two transforms are called {function.__name__!r}: give each a name of its own")
             if stream.lake_only and any(each.stream is stream for each in self.transforms):
                 raise ValueError(f"{stream.name!r} goes to the lake alone, by one transform: let one make all of it")
+            if any(each.name == function.__name__ for each in self.transforms):
+                raise ValueError(f"two transforms are called {function.__name__!r}: give each a name of its own")
             self.transforms = (*self.transforms, Transform(function.__name__, stream, into, function))
             return function
 

@@ -13,6 +13,8 @@ from asterism.declare.stream import Stream
 if TYPE_CHECKING:
     from asterism.declare.record import Record
 
+_MOST = 10_000
+"""Windows that a record may belong to."""
 EVERYTHING = "all"
 """The key of a view that has a single state."""
 
@@ -79,4 +81,6 @@ def hopping(
     window = Window(time, duration(size), duration(hop), duration(lateness) if lateness else timedelta(0))
     if window.hop > window.size:
         raise ValueError(f"windows of {size} every {hop} leave gaps: let hop be {size} at most")
+    if window.size > _MOST * window.hop:
+        raise ValueError(f"windows of {size} every {hop} are more than {_MOST} for each record: let hop be longer")
     return window

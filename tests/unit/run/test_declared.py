@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from asterism import Platform, Record
-from asterism.views import tumbling
+from asterism.sources import Sns
+from asterism.views import hopping, tumbling
 
 
 class Paid(Record):
@@ -97,3 +98,24 @@ def test_two_transforms_of_one_name_would_each_have_a_part_of_the_records() -> N
     platform.transform(words, into=said)(say)
     with pytest.raises(ValueError, match="two transforms are called 'say'"):
         platform.transform(words, into=said)(say)
+
+
+@pytest.mark.parametrize("keep", ["101000000d", "9999999999999999999d", "37000d", timedelta(-1)])
+def test_a_time_before_which_no_day_can_be_told_is_refused(keep: str | timedelta) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        Platform("p").stream("s", keep=keep)
+
+
+def test_what_would_never_end_is_refused() -> None:
+    platform = Platform("p")
+    words = platform.stream("words")
+    with pytest.raises(ValueError, match="into itself"):
+        platform.transform(words, into=words)
+    with pytest.raises(ValueError, match="more than 10000 for each record"):
+        hopping("at", "365d", "1s")
+
+
+def test_a_topic_that_is_no_list_is_refused_and_not_searched_for_its_parts() -> None:
+    platform = Platform("p")
+    with pytest.raises(ValueError, match=r"write topics=\['arn:"):
+        platform.endpoint(Sns("arn:aws:sns:eu-west-2:123456789012:users"), into=platform.stream("s"))  # type: ignore[arg-type]
