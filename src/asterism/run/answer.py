@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -28,6 +28,7 @@ from asterism.plan.translate import translate
 from asterism.plan.tree import named_table
 from asterism.ports.engine import Foreseeing
 from asterism.ports.reader import Reader
+from asterism.project.nearest import suggestion
 from asterism.run.bounds import bounded, foreseen, unbound
 from asterism.run.fence import refuse_reaching_out
 from asterism.run.page import Form, Page, Term, is_ordered, paged, terms_of
@@ -112,14 +113,19 @@ def answer(warehouse: Warehouse, question: str | Query, values: Mapping[str, str
     tables = frozenset({model.name for model in warehouse.models} | warehouse.raw_tables().keys())
     asked = statement(question, values or {}, tables, warehouse.engine.dialect)
     with closing(warehouse.engine.reader()) as reader:
-        columns = columns_of(reader, asked)
+        columns = columns_of(reader, asked, tables)
         rows = [row for part in reader.rows(asked.text, asked.values, columns) for row in part]
         return Answered(tuple(each.name for each in columns), rows)
 
 
-def columns_of(reader: Reader, asked: Statement) -> tuple[Column, ...]:
-    """The columns of an answer. Raises EngineError."""
-    found = reader.shape(asked.text, asked.values)
+def columns_of(reader: Reader, asked: Statement, tables: Collection[str]) -> tuple[Column, ...]:
+    """The columns of an answer. `tables` are as for `statement`. Raises SqlError for what no table is, EngineError."""
+    try:
+        found = reader.shape(asked.text, asked.values)
+    except EngineError as error:
+        if not error.interrupted and not error.unavailable:
+            _refuse_missing(reader, asked.tree, tables)
+        raise
     if not isinstance(reader, Foreseeing) or not unbound(reader.dialect, found):
         return found
     query = asked.tree.copy()
@@ -135,6 +141,18 @@ def columns_of(reader: Reader, asked: Statement) -> tuple[Column, ...]:
     if len(kinds) != len(found):
         return found
     return tuple(bounded(each, kind, whole="HUGEINT") for each, kind in zip(found, kinds, strict=True))
+
+
+def _refuse_missing(reader: Reader, query: exp.Query, tables: Collection[str]) -> None:
+    """Raise EngineError for a table that is not made yet, SqlError for one that never will be."""
+    for name, line in sources(query):
+        try:
+            reader.shape(_all(name, reader.dialect))
+        except EngineError:
+            if name in tables:
+                remedy = "The next pull or refresh makes it; `asterism status` says what it waits for."
+                raise EngineError(name, f"the table {name!r} is not made yet", remedy) from None
+            raise SqlError("the query", f"there is no table {name!r}", suggestion(name, tables), line) from None
 
 
 def _all(table: str, dialect: str) -> str:

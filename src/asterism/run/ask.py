@@ -176,7 +176,7 @@ class Asking:
         key = (bare.text, version)
         columns = self._shapes.get(key)
         if columns is None:
-            columns = distinct(columns_of(reader, bare))
+            columns = distinct(columns_of(reader, bare, self.book.tables))
             self._shapes[key] = columns
             while len(self._shapes) > _SHAPES:
                 self._shapes.popitem(last=False)
@@ -259,7 +259,7 @@ def table(reader: Reader, book: Book, question: str, values: Mapping[str, str]) 
     `question` is a query's name or SQL. Raises UsageError and EngineError.
     """
     asked = statement(_named(book, question), values, book.tables, reader.dialect, landed=book.landed)
-    columns = distinct(columns_of(reader, asked))
+    columns = distinct(columns_of(reader, asked, book.tables))
     rows = [row for part in reader.rows(asked.text, asked.values, columns) for row in part]
     names = [column.name for column in columns]
     numeric = [place for place in range(len(names)) if _is_numeric([row[place] for row in rows])]

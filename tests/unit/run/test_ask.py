@@ -319,6 +319,16 @@ def test_a_refusal_names_what_is_wrong(place: Place) -> None:
         assert "streams.clicks goes to the lake alone, and has no table. Ask it in the lake" in refused.detail
 
 
+def test_a_table_that_is_not_there_is_told_from_one_that_is_not_made_yet(place: Place) -> None:
+    place.asking.book.tables = frozenset({"t", "later"})
+    refusal = place.refused(sql="select count(*) as c from later join t on true")
+    assert (refusal.kind, refusal.detail) == ("engine", "The table 'later' is not made yet.")
+    refusal = place.refused(sql="select i from t\nwhere i in (select i from latr)")
+    assert (refusal.kind, refusal.line) == ("sql", 2)
+    assert refusal.detail == "There is no table 'latr'. Did you mean later?"
+    assert "nowhere" in place.refused(sql="select nowhere from t").detail
+
+
 def test_after_the_engine_was_closed_it_is_told_that_the_warehouse_is_away(place: Place) -> None:
     place.reply("loose")
     place.engine.close()
