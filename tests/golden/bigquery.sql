@@ -32,10 +32,10 @@ SELECT surrogate_key(id, TIMESTAMP '2024-02-29 07:55:00');
 --> SELECT (((CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT(COALESCE(CONCAT(CAST(LENGTH(REGEXP_REPLACE(CAST(`id` AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')) AS STRING), ':', REGEXP_REPLACE(CAST(`id` AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')), '-'), COALESCE(CONCAT(CAST(LENGTH(REGEXP_REPLACE(CAST(CAST('2024-02-29 07:55:00' AS DATETIME) AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')) AS STRING), ':', REGEXP_REPLACE(CAST(CAST('2024-02-29 07:55:00' AS DATETIME) AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')), '-')))), 1, 1)) AS INT64) & 7) << 60) | CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT(COALESCE(CONCAT(CAST(LENGTH(REGEXP_REPLACE(CAST(`id` AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')) AS STRING), ':', REGEXP_REPLACE(CAST(`id` AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')), '-'), COALESCE(CONCAT(CAST(LENGTH(REGEXP_REPLACE(CAST(CAST('2024-02-29 07:55:00' AS DATETIME) AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')) AS STRING), ':', REGEXP_REPLACE(CAST(CAST('2024-02-29 07:55:00' AS DATETIME) AS STRING), r'^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d*?)0+(\+00)?$', r'\1\2')), '-')))), 2, 15)) AS INT64))
 
 SELECT note ->> 'a', note -> 'it''s' ->> 'x', note ->> '$.a.b[1]' FROM shop.orders;
---> SELECT COALESCE(JSON_VALUE(`note`, '$."a"'), NULLIF(TO_JSON_STRING(JSON_QUERY(`note`, '$."a"')), 'null')), COALESCE(JSON_VALUE(JSON_QUERY(`note`, '$."it\'s"'), '$."x"'), NULLIF(TO_JSON_STRING(JSON_QUERY(JSON_QUERY(`note`, '$."it\'s"'), '$."x"')), 'null')), COALESCE(JSON_VALUE(`note`, '$."a"."b"[1]'), NULLIF(TO_JSON_STRING(JSON_QUERY(`note`, '$."a"."b"[1]')), 'null')) FROM `shop__orders` AS `orders`
+--> SELECT COALESCE(JSON_VALUE(`note`, '$."a"'), NULLIF(NULLIF(FORMAT('%t', JSON_QUERY(`note`, '$."a"')), 'null'), 'NULL')), COALESCE(JSON_VALUE(JSON_QUERY(`note`, '$."it\'s"'), '$."x"'), NULLIF(NULLIF(FORMAT('%t', JSON_QUERY(JSON_QUERY(`note`, '$."it\'s"'), '$."x"')), 'null'), 'NULL')), COALESCE(JSON_VALUE(`note`, '$."a"."b"[1]'), NULLIF(NULLIF(FORMAT('%t', JSON_QUERY(`note`, '$."a"."b"[1]')), 'null'), 'NULL')) FROM `shop__orders` AS `orders`
 
 SELECT CAST(price AS DECIMAL(10,1)), CAST(id AS HUGEINT), TRY_CAST(note AS DECIMAL(38,12)), CAST(id AS VARCHAR(3)) FROM shop.orders;
---> SELECT ROUND(CAST(`price` AS NUMERIC), 1), CAST(`id` AS BIGNUMERIC), ROUND(SAFE_CAST(`note` AS BIGNUMERIC), 12), CAST(`id` AS STRING) FROM `shop__orders` AS `orders`
+--> SELECT ROUND(CAST(`price` AS NUMERIC), 1), ROUND(CAST(`id` AS BIGNUMERIC)), ROUND(SAFE_CAST(`note` AS BIGNUMERIC), 12), CAST(`id` AS STRING) FROM `shop__orders` AS `orders`
 
 SELECT epoch_ms(id), dayname(at), isodow(at), extract(isodow from at), extract(dow from at) FROM shop.orders;
 --> SELECT DATETIME(TIMESTAMP_MILLIS(`id`)), FORMAT_DATETIME('%A', CAST(`at` AS DATETIME)), (MOD(EXTRACT(DAYOFWEEK FROM `at`) + 5, 7) + 1), (MOD(EXTRACT(DAYOFWEEK FROM `at`) + 5, 7) + 1), (EXTRACT(DAYOFWEEK FROM `at`) - 1) FROM `shop__orders` AS `orders`
@@ -62,7 +62,7 @@ SELECT * FROM (SELECT id AS a, at FROM shop.orders) AS p (x, y);
 --> SELECT * FROM (SELECT `id` AS `x`, `at` AS `y` FROM `shop__orders` AS `orders`) AS `p`
 
 SELECT note ->> id, CAST(json_merge_patch(note, '{"a": null, "b": 1}') AS VARCHAR), CAST('{"a": 1}' AS JSON) FROM shop.orders;
---> SELECT COALESCE(JSON_VALUE(`note`[`id`]), NULLIF(TO_JSON_STRING(`note`[`id`]), 'null')), TO_JSON_STRING(JSON_SET(JSON_REMOVE(`note`, '$."a"'), '$."b"', PARSE_JSON('1'))), PARSE_JSON('{"a": 1}') FROM `shop__orders` AS `orders`
+--> SELECT COALESCE(JSON_VALUE(`note`[`id`]), NULLIF(NULLIF(FORMAT('%t', `note`[`id`]), 'null'), 'NULL')), TO_JSON_STRING(JSON_SET(JSON_REMOVE(`note`, '$."a"'), '$."b"', PARSE_JSON('1'))), PARSE_JSON('{"a": 1}') FROM `shop__orders` AS `orders`
 
 SELECT make_timestamp(id * 1000000) FROM shop.orders;
 --> SELECT DATETIME(TIMESTAMP_MICROS(`id` * 1000000)) FROM `shop__orders` AS `orders`

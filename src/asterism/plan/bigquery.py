@@ -6,15 +6,13 @@ is a DATETIME. https://cloud.google.com/bigquery/docs/reference/standard-sql/que
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from sqlglot import exp
+from sqlglot.errors import UnsupportedError
 
 from asterism.declare.table import flat, plain
-from asterism.plan import bigquery_json, bigquery_types
+from asterism.plan import bigquery_aggregates, bigquery_dates, bigquery_json, bigquery_texts, bigquery_types
 from asterism.plan.bigquery_types import sql
-from asterism.plan.dialect import verbatim
+from asterism.plan.dialect import Rule, part_of, verbatim
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:
@@ -36,28 +34,13 @@ def same(call: exp.Anonymous) -> exp.Expr:
     return verbatim(f"(TO_JSON_STRING({sql(one)}) = TO_JSON_STRING({sql(other)}))")
 
 
-def _series(series: exp.GenerateSeries) -> tuple[str, str]:
-    """What follows `UNNEST(` for the numbers or moments of a series, each called `_each`; and what makes its value."""
-    start, end, step = series.args["start"], series.args["end"], series.args.get("step")
-    if not isinstance(step, exp.Interval):
-        last = f"{sql(end)} - 1" if series.args.get("is_end_exclusive") else sql(end)
-        return f"GENERATE_ARRAY({sql(start)}, {last}{f', {sql(step)}' if step is not None else ''})) AS _each", "_each"
-    if step.unit is not None and step.unit.name.upper() in {"WEEK", "MONTH", "QUARTER", "YEAR"}:
-        begin, last = (f"CAST({sql(each)} AS DATE)" for each in (start, end))
-        items, value = f"GENERATE_DATE_ARRAY({begin}, {last}, {sql(step)})", "CAST(_each AS DATETIME)"
-    else:
-        begin, last = (f"TIMESTAMP(CAST({sql(each)} AS DATETIME))" for each in (start, end))
-        items, value = f"GENERATE_TIMESTAMP_ARRAY({begin}, {last}, {sql(step)})", "DATETIME(_each)"
-    return f"{items}) AS _each{f' WHERE _each < {last}' if series.args.get('is_end_exclusive') else ''}", value
-
-
 def _table(node: exp.Expr) -> exp.Expr:
     if isinstance(node.this, exp.GenerateSeries):
         # An alias of UNNEST names its values, and no table: the table is one around it.
         alias = node.args.get("alias")
         columns = [each.name for each in alias.columns] if alias is not None else []
-        items, value = _series(node.this)
-        column = columns[0] if columns else node.this.key
+        items, value = bigquery_dates.series(node.this)
+        column = columns[0] if columns else "range" if node.this.args.get("is_end_exclusive") else "generate_series"
         told = f"`{alias.name}`" if alias is not None else "_series"
         return verbatim(f"(SELECT {value} AS `{column}` FROM UNNEST({items}) AS {told}")
     if not isinstance(node, exp.Table) or not node.db:
@@ -118,20 +101,6 @@ def _except(node: exp.Expr) -> exp.Expr:
     )
 
 
-def _order(node: exp.Expr) -> exp.Expr:
-    """In a window NULLs come first, and cannot be told to come last: a term before says it."""
-    if not isinstance(node.parent, exp.Window):
-        return node
-    terms = []
-    for each in node.expressions:
-        if not each.args.get("desc") and not each.args.get("nulls_first"):
-            last = exp.Is(this=each.this.copy(), expression=exp.null())
-            terms += [exp.Ordered(this=last, nulls_first=True), exp.Ordered(this=each.this.copy(), nulls_first=True)]
-        else:
-            terms.append(each.copy())
-    return exp.Order(expressions=terms)
-
-
 def _values(node: exp.Expr) -> exp.Expr:
     """A table of VALUES as SELECTs, whose columns have the names that stand behind it."""
     if isinstance(node.parent, exp.Insert):
@@ -185,75 +154,90 @@ def _in(node: exp.Expr) -> exp.Expr:
     return verbatim(f"{sql(node.this)} IN UNNEST({sql(items)})")
 
 
-def _format(form: str) -> Callable[[exp.Expr], exp.Expr]:
-    return lambda node: verbatim(f"FORMAT_DATETIME('{form}', CAST({sql(node.this)} AS DATETIME))")
-
-
-def _extract(node: exp.Expr) -> exp.Expr:
-    """Parts of a date under DuckDB's names, and with its numbers."""
-    template = _PARTS.get(node.this.name.upper())
-    return verbatim(template.format(sql(node.expression))) if template else node
-
-
 def _select(node: exp.Expr) -> exp.Expr:
-    """QUALIFY wants company."""
+    """QUALIFY wants company, DISTINCT ON is one, and GROUP BY means a column before an alias."""
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        _first_of_each(node, distinct.args["on"].expressions)
     if node.args.get("qualify") and not any(node.args.get(each) for each in ("where", "group", "having")):
         node.set("where", exp.Where(this=exp.true()))
+    group = node.args.get("group")
+    for column in group.expressions if group is not None else ():
+        if isinstance(column, exp.Column) and not column.table and _is_changed(node, column.name):
+            if node.args.get("joins") or not node.args["from_"].this.alias_or_name:
+                raise UnsupportedError(f"two things are called {column.name}: say whose table's BigQuery groups by")
+            column.set("table", exp.to_identifier(node.args["from_"].this.alias_or_name, quoted=True))
     return node
 
 
-def _unix_time(node: exp.Expr) -> exp.Expr:
-    """`epoch_ms` and `make_timestamp`: a time without a zone, as in DuckDB."""
-    scale = node.args.get("scale")
-    unit = {"3": "MILLIS", "6": "MICROS"}.get(scale.name if scale is not None else "")
-    return verbatim(f"DATETIME(TIMESTAMP_{unit}({sql(node.this)}))") if unit else node
+def _first_of_each(select: exp.Expr, on: list[exp.Expr]) -> None:
+    order = select.args.get("order")
+    if select.args.get("qualify") is not None:
+        raise UnsupportedError("BigQuery has no DISTINCT ON: add its row_number() to QUALIFY")
+    terms = order.expressions if order is not None else [exp.Ordered(this=each.copy()) for each in on]
+    number = exp.Window(this=exp.RowNumber(), partition_by=[each.copy() for each in on])
+    number.set("order", exp.Order(expressions=[each.copy() for each in terms]))
+    number.set("order", bigquery_aggregates.order(number.args["order"]))
+    select.set("distinct", None)
+    select.set("qualify", exp.Qualify(this=exp.EQ(this=number, expression=exp.Literal.number(1))))
 
 
-_PARTS = {
-    "ISODOW": "(MOD(EXTRACT(DAYOFWEEK FROM {0}) + 5, 7) + 1)",
-    "DOW": "(EXTRACT(DAYOFWEEK FROM {0}) - 1)",
-    "DOY": "EXTRACT(DAYOFYEAR FROM {0})",
-    "WEEK": "EXTRACT(ISOWEEK FROM {0})",
-    "EPOCH": "UNIX_SECONDS(TIMESTAMP({0}))",
-}
+def _is_changed(select: exp.Expr, name: str) -> bool:
+    """Whether a column's name is also that of something that is made of it."""
+    return any(
+        isinstance(each, exp.Alias)
+        and each.alias.lower() == name.lower()
+        and not isinstance(each.this, exp.Column)
+        and any(column.name.lower() == name.lower() for column in each.this.find_all(exp.Column))
+        for each in select.expressions
+    )
+
+
+def _star(node: exp.Expr) -> exp.Expr:
+    if node.args.get("rename"):
+        raise UnsupportedError("BigQuery renames no column of a star: name the columns")
+    return node
+
+
 _FUNCTIONS = {
-    "dayname": "FORMAT_DATETIME('%A', CAST({0} AS DATETIME))",
-    "monthname": "FORMAT_DATETIME('%B', CAST({0} AS DATETIME))",
     "isodow": "(MOD(EXTRACT(DAYOFWEEK FROM {0}) + 5, 7) + 1)",
-    "isoyear": "EXTRACT(ISOYEAR FROM {0})",
     "epoch_ms": "DATETIME(TIMESTAMP_MILLIS({0}))",
     "json_keys": "JSON_KEYS({0}, 1)",
     "now": "CURRENT_TIMESTAMP()",
+    "get_current_timestamp": "CURRENT_TIMESTAMP()",
 }
 
 
 def _anonymous(node: exp.Expr) -> exp.Expr:
-    if node.name.lower() == "json_merge_patch":
+    name, given = node.name.lower(), node.expressions
+    if name == "json_merge_patch":
         return bigquery_json.patched(node)
-    template = _FUNCTIONS.get(node.name.lower())
+    if name == "try_strptime":
+        return verbatim(f"SAFE.{bigquery_dates.parsed(given[0], given[-1])}")
+    if (found := part_of(node)) is not None:
+        return bigquery_dates.part(*found)
+    template = _FUNCTIONS.get(name)
     return verbatim(template.format(*map(sql, node.expressions))) if template else node
 
 
-RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+RULES: dict[type[exp.Expr], Rule] = {
     **bigquery_types.RULES,
     **bigquery_json.RULES,
+    **bigquery_dates.RULES,
+    **bigquery_texts.RULES,
+    **bigquery_aggregates.RULES,
     exp.Identifier: _identifier,
     exp.Table: _table,
     exp.Column: _column,
     exp.Delete: _delete,
     exp.Except: _except,
-    exp.Order: _order,
     exp.Values: _values,
     exp.Subquery: _subquery,
     exp.Parameter: _parameter,
     exp.Placeholder: _parameter,
-    exp.Dayname: _format("%A"),
-    exp.Monthname: _format("%B"),
-    exp.UnixToTime: _unix_time,
     exp.Anonymous: _anonymous,
-    exp.Extract: _extract,
     exp.Select: _select,
+    exp.Star: _star,
     exp.In: _in,
-    exp.First: lambda node: verbatim(f"ANY_VALUE({sql(node.this)})"),
 }
 """Applied from the leaves up."""

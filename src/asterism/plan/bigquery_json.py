@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
 from asterism.plan.bigquery_types import DIALECT, of_json, sql
-from asterism.plan.dialect import verbatim, written_patch
+from asterism.plan.dialect import refused, verbatim, written_patch
 from asterism.plan.jsonpath import steps
 
 
@@ -22,16 +22,20 @@ def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - whic
         keys = steps(path)
         if keys is None:  # computed: the name of a field
             found = f"{sql(node.this)}[{sql(path)}]"
-            value = f"COALESCE(JSON_VALUE({found}), NULLIF(TO_JSON_STRING({found}), 'null'))"
-            return of_json(found) if whole else verbatim(value)
+            return of_json(found) if whole else verbatim(f"COALESCE(JSON_VALUE({found}), {_text(found)})")
         said = "$" + "".join(_step(each) for each in keys)
         literal = exp.Literal.string(said).sql(dialect=DIALECT)
         found = f"JSON_QUERY({sql(node.this)}, {literal})"
         if whole:
             return of_json(found)
-        return verbatim(f"COALESCE(JSON_VALUE({sql(node.this)}, {literal}), NULLIF(TO_JSON_STRING({found}), 'null'))")
+        return verbatim(f"COALESCE(JSON_VALUE({sql(node.this)}, {literal}), {_text(found)})")
 
     return rule
+
+
+def _text(found: str) -> str:
+    """A list or an object as its text, whether it stands in JSON or in a text that holds some; NULL would be a word."""
+    return f"NULLIF(NULLIF(FORMAT('%t', {found}), 'null'), 'NULL')"
 
 
 def patched(node: exp.Expr) -> exp.Expr:
@@ -50,6 +54,17 @@ def patched(node: exp.Expr) -> exp.Expr:
     return of_json(made)
 
 
+def _keys(node: exp.Expr) -> exp.Expr:
+    """`json_keys`, of all of a value or of what stands at a path."""
+    path, value = node.args.get("expression"), sql(node.this)
+    if path is not None:
+        keys = steps(path)
+        if keys is None:
+            raise UnsupportedError("a path into JSON must be written out for json_keys")
+        value = f"JSON_QUERY({value}, {sql(exp.Literal.string('$' + ''.join(map(_step, keys))))})"
+    return verbatim(f"JSON_KEYS({value}, 1)")
+
+
 def _path(name: str) -> str:
     return str(exp.Literal.string(f'$."{name}"').sql(dialect=DIALECT))
 
@@ -63,5 +78,6 @@ def _step(step: str | int) -> str:
 RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.JSONExtract: _json(whole=True),
     exp.JSONExtractScalar: _json(whole=False),
-    exp.JSONKeys: lambda node: verbatim(f"JSON_KEYS({sql(node.this)}, 1)"),
+    exp.JSONKeys: _keys,
+    exp.JSONType: refused("types of JSON have other names there"),
 }

@@ -88,6 +88,9 @@ def _decimal(kind: exp.DataType) -> str:
     return "NUMERIC" if scale <= _NUMERIC_SCALE and precision - scale <= _NUMERIC_DIGITS else "BIGNUMERIC"
 
 
+_INTEGERS = {
+    "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINT", "UBIGINT", "UINT128",
+}  # fmt: skip
 _TYPES = {
     "INT128": "BIGNUMERIC", "UINT128": "BIGNUMERIC", "UBIGINT": "NUMERIC", "UINT": "INT64", "USMALLINT": "INT64",
     "UTINYINT": "INT64", "INTERVAL": "STRING", "UUID": "STRING", "ENUM": "STRING",
@@ -96,8 +99,8 @@ _TYPES = {
 
 def _type(node: exp.Expr) -> exp.Expr:
     """A type without its digits: a cast takes none."""
-    if node.find_ancestor(exp.ColumnDef, exp.AlterColumn) or (isinstance(node.parent, exp.Cast) and node.expressions):
-        return node  # their rules need the digits
+    if node.find_ancestor(exp.ColumnDef, exp.AlterColumn) or isinstance(node.parent, exp.Cast):
+        return node  # their rules need what it was
     kind = getattr(node.this, "value", str(node.this))
     if kind == "DECIMAL":
         return exp.DataType.build(_decimal(node), dialect=DIALECT) if isinstance(node, exp.DataType) else node
@@ -113,13 +116,28 @@ def _cast(node: exp.Expr) -> exp.Expr:
         return verbatim(f"TO_JSON_STRING({sql(node.this)})")
     if kind.is_type("json") and isinstance(node.this, exp.Literal):
         return of_json(f"PARSE_JSON({sql(node.this)})")
-    if not isinstance(kind, exp.DataType) or not kind.expressions:
-        return node
-    if kind.this != exp.DType.DECIMAL:
-        node.set("to", kind.copy().transform(_type))
-        return node
     name = "SAFE_CAST" if isinstance(node, exp.TryCast) else "CAST"
-    return verbatim(f"ROUND({name}({sql(node.this)} AS {_decimal(kind)}), {_digits(kind)[1]})")
+    if isinstance(kind, exp.DataType) and kind.this == exp.DType.DECIMAL and kind.expressions:
+        return verbatim(f"ROUND({name}({sql(node.this)} AS {_decimal(kind)}), {_digits(kind)[1]})")
+    if getattr(kind.this, "value", "") in _INTEGERS:
+        return _whole(node, name)
+    node.set("to", kind.copy().transform(_type))
+    return node
+
+
+def _whole(node: exp.Expr, name: str) -> exp.Expr:
+    """To a whole number: a DOUBLE's half goes to the even one, as elsewhere, where it is known that it is a DOUBLE."""
+    value, kind = sql(node.this), sql(node.args["to"].copy().transform(_type))
+    if not _is_double(node.this):
+        cast = f"{name}({value} AS {kind})"
+        return verbatim(f"ROUND({cast})" if kind in {"NUMERIC", "BIGNUMERIC"} else cast)
+    even = f"IF(ABS({value} - TRUNC({value})) = 0.5, 2 * ROUND({value} / 2), ROUND({value}))"
+    return verbatim(f"{name}({even} AS {kind})")
+
+
+def _is_double(node: exp.Expr) -> bool:
+    node = node.unnest()
+    return bool(node.meta.get("double")) or (isinstance(node, exp.Cast) and node.args["to"].is_type("double", "float"))
 
 
 def of_json(text: str) -> exp.Expr:

@@ -5,18 +5,9 @@ from __future__ import annotations
 import re
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import UnsupportedError
 
 _STEP = re.compile(r'\.(?:"(?P<quoted>[^"]+)"|(?P<key>[^.\["*][^.\[]*))|\[(?:#(?=-))?(?P<place>-?\d+)\]')
-
-
-class Duck(DuckDB):
-    """DuckDB's dialect, in which a path into JSON stays as it is written."""
-
-    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
-        """Nothing is made of it."""
-        return path
 
 
 def steps(path: exp.Expr) -> list[str | int] | None:

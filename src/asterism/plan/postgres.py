@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan.dialect import NUMBERS, numbered, verbatim, written_patch
+from asterism.plan import formats
+from asterism.plan.dialect import (
+    NUMBERS,
+    Rule,
+    at_the_end,
+    contains,
+    forward,
+    halves_away,
+    interval,
+    last,
+    like,
+    numbered,
+    part_of,
+    part_rules,
+    refused,
+    verbatim,
+    written_patch,
+)
 from asterism.plan.jsonpath import steps
 
 
@@ -24,14 +42,15 @@ def _try_cast(node: exp.Expr) -> exp.Expr:
 
 
 def _first(node: exp.Expr) -> exp.Expr:
-    return verbatim(f"(ARRAY_AGG({sql(node.this)}))[1]")
+    where = node.args.get("where")
+    some = f" FILTER (WHERE {sql(where)})" if where is not None else ""
+    return verbatim(f"(ARRAY_AGG({sql(node.this)}){some})[1]")
 
 
 _FUNCTIONS: dict[str, str] = {
     "dayname": "TRIM(TO_CHAR({0}, 'FMDay'))",
     "monthname": "TRIM(TO_CHAR({0}, 'FMMonth'))",
     "isodow": "CAST(EXTRACT(ISODOW FROM {0}) AS BIGINT)",
-    "isoyear": "CAST(EXTRACT(ISOYEAR FROM {0}) AS BIGINT)",
     "epoch_ms": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 millisecond')",
     "make_timestamp": "(TIMESTAMP 'epoch' + {0} * INTERVAL '1 microsecond')",
 }
@@ -73,8 +92,8 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
     name = node.name.lower()
     if name == "json_merge_patch":
         return _patched(node)
-    if name in ("date_part", "datepart") and isinstance(node.expressions[0], exp.Literal):
-        return _part_of(node.expressions[0].name.upper(), node.expressions[-1])
+    if (found := part_of(node)) is not None:
+        return _part(*found)
     template = _FUNCTIONS.get(name)
     if template is None:
         return node
@@ -102,11 +121,7 @@ def _json(operator: str) -> Callable[[exp.Expr], exp.Expr]:
     return rule
 
 
-def _part(part: str) -> Callable[[exp.Expr], exp.Expr]:
-    return lambda node: _part_of(part, node.this)
-
-
-def _part_of(part: str, moment: exp.Expr) -> exp.Expr:
+def _part(part: str, moment: exp.Expr) -> exp.Expr:
     """A part of a date as the integer that it is in DuckDB, or, of all its seconds, the DOUBLE; here it is numeric."""
     found = f"EXTRACT({part} FROM {sql(moment)})"
     return verbatim(f"CAST({found} AS DOUBLE PRECISION)" if part == "EPOCH" else f"CAST(TRUNC({found}) AS BIGINT)")
@@ -114,35 +129,65 @@ def _part_of(part: str, moment: exp.Expr) -> exp.Expr:
 
 def _truncated(node: exp.Expr) -> exp.Expr:
     """A date is truncated to a time without a zone, as in DuckDB; PostgreSQL would give it one."""
-    unit = exp.Literal.string(node.text("unit")).sql("postgres")
-    return verbatim(f"DATE_TRUNC({unit}, {sql(node.this)} + INTERVAL '0')")
+    unit = node.text("unit")
+    if unit.upper() in ("CENTURY", "MILLENNIUM"):
+        raise UnsupportedError(f"a {unit.lower()} begins a year later there")
+    return verbatim(f"DATE_TRUNC({exp.Literal.string(unit).sql('postgres')}, {sql(node.this)} + INTERVAL '0')")
 
 
-def _parsed(node: exp.Expr) -> exp.Expr:
-    """`strptime`: a time without a zone, as in DuckDB."""
-    return verbatim(f"CAST({_known(node)} AS TIMESTAMP)")
+_SECONDS = {"HOUR": 3600, "MINUTE": 60, "SECOND": 1}
+_FRACTIONS = {"MILLISECOND": 1000, "MICROSECOND": 1000000}
+_MONTHS = {"MONTH": 12, "QUARTER": 4}
 
 
-def _known(node: exp.Expr) -> str:
-    """What is made of a node with a format, where all of it is known there. Days of the week are counted otherwise."""
-    text = sql(node)
-    if text.count("%") > sql(node.this).count("%") or any(each in node.text("format") for each in ("%u", "%w")):
-        raise UnsupportedError(f"the format {node.text('format')!r} is not known there")
-    return text
+def _difference(node: exp.Expr) -> exp.Expr:
+    """How many times a unit began between two moments, and for a week seven days."""
+    unit = (node.text("unit") or "DAY").upper()
+    end, start = (f"CAST({sql(each)} AS TIMESTAMP)" for each in (node.this, node.expression))
+    begun = [f"DATE_TRUNC('{unit}', {each})" for each in (end, start)]
+    if unit in ("DAY", "WEEK"):
+        days = f"CAST({end} AS DATE) - CAST({start} AS DATE)"
+        return verbatim(f"CAST(({days}){' / 7' if unit == 'WEEK' else ''} AS BIGINT)")
+    if unit in _SECONDS or unit in _FRACTIONS:
+        much = f"* {_FRACTIONS[unit]}" if unit in _FRACTIONS else f"/ {_SECONDS[unit]}"
+        return verbatim(f"CAST(EXTRACT(EPOCH FROM {' - '.join(begun)}) {much} AS BIGINT)")
+    if unit not in _MONTHS and unit != "YEAR":
+        raise UnsupportedError(f"the difference in {unit.lower()} is not known there")
+    years = f"EXTRACT(YEAR FROM {end}) - EXTRACT(YEAR FROM {start})"
+    if unit == "YEAR":
+        return verbatim(f"CAST({years} AS BIGINT)")
+    rest = f"EXTRACT({unit} FROM {end}) - EXTRACT({unit} FROM {start})"
+    return verbatim(f"CAST(({years}) * {_MONTHS[unit]} + {rest} AS BIGINT)")
 
 
-def _round(node: exp.Expr) -> exp.Expr:
-    """A half goes away from zero; of a DOUBLE it would go to the even number here."""
-    if node.args.get("decimals"):
-        return node
-    value = sql(node.this)
-    return verbatim(f"TRUNC(({value}) + SIGN({value}) * 0.5)")
+_SPELLED = {
+    "Y": "YYYY", "y": "YY", "m": "MM", "d": "DD", "j": "DDD", "H": "HH24", "I": "HH12", "M": "MI", "S": "SS", "p": "AM",
+    "f": "US", "g": "MS", "B": "FMMonth", "b": "Mon", "A": "FMDay", "a": "Dy", "V": "IW", "G": "IYYY", "u": "ID",
+    "-d": "FMDD", "-m": "FMMM", "-H": "FMHH24", "-I": "FMHH12", "-M": "FMMI", "-S": "FMSS", "-j": "FMDDD",
+}  # fmt: skip
+_READ = {**{each: _SPELLED[each] for each in "YymdjHIMSpb"}, "B": "Month", "S.f": "SS.US"}
 
 
-def _substring(node: exp.Expr) -> exp.Expr:
-    if isinstance(node.args.get("start"), exp.Neg):
-        raise UnsupportedError("a place of a text is not counted from its end: use right()")
-    return node
+def _plain(text: str) -> str | None:
+    """A text that means itself within a format: letters of it are quoted."""
+    return re.sub(r"[A-Za-z]+", lambda found: f'"{found[0]}"', text) if not re.search(r'["\\]', text) else None
+
+
+def _strftime(node: exp.Expr) -> exp.Expr:
+    moment = sql(node.this)
+    made = {"w": f"CAST(EXTRACT(DOW FROM {moment}) AS TEXT)"}
+
+    def formatted(form: str) -> str:
+        return f"TO_CHAR({moment}, {exp.Literal.string(form).sql('postgres')})"
+
+    found = formats.pieces(node.args.get("format"), _SPELLED, made, formatted, _plain, sql)
+    return verbatim(found[0] if len(found) == 1 else f"({' || '.join(found)})")
+
+
+def _strptime(node: exp.Expr) -> exp.Expr:
+    """A time without a zone, as in DuckDB."""
+    form = exp.Literal.string(formats.parsed(node.args.get("format"), _READ, _plain)).sql("postgres")
+    return verbatim(f"CAST(TO_TIMESTAMP({sql(node.this)}, {form}) AS TIMESTAMP)")
 
 
 def _item(node: exp.Expr) -> exp.Expr:
@@ -163,13 +208,18 @@ def _series(node: exp.Expr) -> exp.Expr:
     """A list, where it is not read as a table: it would be as many rows. That of dates is of times without a zone."""
     if isinstance(node.args.get("step"), exp.Interval):
         node.set("start", exp.Add(this=exp.Paren(this=node.args["start"].copy()), expression=verbatim("INTERVAL '0'")))
+    elif node.args.get("is_end_exclusive"):
+        node.set("end", last(node))
+        node.set("is_end_exclusive", None)
     if isinstance(node.parent, (exp.Table, exp.From, exp.Join, exp.Lateral)):
         return node
     return verbatim(f"ARRAY(SELECT {sql(node)})")
 
 
-def _format(_node: exp.Expr) -> exp.Expr:
-    raise UnsupportedError("format() is another function there: join texts by ||")
+def _star(node: exp.Expr) -> exp.Expr:
+    if any(node.args.get(each) for each in ("except_", "replace", "rename")):
+        raise UnsupportedError("no column of a star is left out or replaced there: name the columns")
+    return node
 
 
 _TYPES = {
@@ -189,24 +239,31 @@ def _type(node: exp.Expr) -> exp.Expr:
     return exp.DataType.build(name, dialect="postgres") if name else node
 
 
-RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+RULES: dict[type[exp.Expr], Rule] = {
+    **part_rules(_part),
     exp.TryCast: _try_cast,
     exp.First: _first,
     exp.Parameter: numbered,
     exp.Placeholder: numbered,
     exp.DataType: _type,
-    exp.Extract: lambda node: _part_of(node.name.upper(), node.expression),
     exp.TimestampTrunc: _truncated,
     exp.DateTrunc: _truncated,
-    exp.StrToTime: _parsed,
-    exp.TimeToStr: lambda node: verbatim(_known(node)),
+    exp.DateDiff: _difference,
+    exp.StrToTime: _strptime,
+    exp.TimeToStr: _strftime,
+    exp.Interval: interval(sql),
     exp.IntDiv: lambda node: verbatim(f"CAST(DIV({sql(node.this)}, {sql(node.expression)}) AS BIGINT)"),
-    exp.Round: _round,
-    exp.Substring: _substring,
+    exp.Round: halves_away(sql),
+    exp.Like: like,
+    exp.ILike: like,
+    exp.Contains: contains(sql),
+    exp.EndsWith: at_the_end(sql),
+    exp.Substring: forward,
     exp.Bracket: _item,
     exp.SimilarTo: _similar,
     exp.GenerateSeries: _series,
-    exp.Format: _format,
+    exp.Format: refused("format() is another function there: join texts by ||"),
+    exp.Star: _star,
     exp.Anonymous: _anonymous,
     exp.UnixToTime: _unix_time,
     exp.JSONExtract: _json("#>"),
@@ -215,14 +272,4 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.DateFromParts: lambda node: exp.Anonymous(this="MAKE_DATE", expressions=[*node.args.values()]),
     exp.Dayname: _function("dayname"),
     exp.Monthname: _function("monthname"),
-    exp.DayOfWeekIso: _function("isodow"),
-    exp.Year: _part("YEAR"),
-    exp.Month: _part("MONTH"),
-    exp.Day: _part("DAY"),
-    exp.Quarter: _part("QUARTER"),
-    exp.DayOfMonth: _part("DAY"),
-    exp.DayOfYear: _part("DOY"),
-    exp.Hour: _part("HOUR"),
-    exp.Minute: _part("MINUTE"),
-    exp.Second: _part("SECOND"),
 }

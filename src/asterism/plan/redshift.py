@@ -12,17 +12,10 @@ from itertools import groupby
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.declare.table import REDSHIFT_TEXT
-from asterism.plan.dialect import NUMBERS, numbered, verbatim, whole
+from asterism.plan import redshift_dates, redshift_series, redshift_texts
+from asterism.plan.dialect import NUMBERS, Rule, numbered, part_of, refused, verbatim
 from asterism.plan.jsonpath import steps
-
-DIALECT = "redshift"
-TEXT, JSON, UUID, INTERVAL = (f"VARCHAR({REDSHIFT_TEXT[kind]})" for kind in ("VARCHAR", "JSON", "UUID", "INTERVAL"))
-
-
-def sql(node: exp.Expr) -> str:
-    """A part of a statement as text."""
-    return str(node.sql(dialect=DIALECT, identify=True))
+from asterism.plan.redshift_texts import DIALECT, INTERVAL, JSON, LISTS, TEXT, UUID, sql
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:
@@ -93,26 +86,16 @@ def _counted(word: str) -> Callable[[exp.Expr], exp.Expr]:
     return rule
 
 
-def _filter(node: exp.Expr) -> exp.Expr:
-    """FILTER (WHERE …) as a CASE within the aggregate."""
-    call: exp.Expr = node.this.copy()
-    condition = node.expression.this
-    if isinstance(call, exp.Count) and isinstance(call.this, exp.Star):
-        call.set("this", exp.Case(ifs=[exp.If(this=condition.copy(), true=exp.Literal.number(1))]))
-        return call
-    holder = call.this if isinstance(call.this, exp.Distinct) else call
-    if isinstance(holder, exp.Distinct):
-        values = [exp.Case(ifs=[exp.If(this=condition.copy(), true=each.copy())]) for each in holder.expressions]
-        holder.set("expressions", values)
-    else:
-        holder.set("this", exp.Case(ifs=[exp.If(this=condition.copy(), true=call.this.copy())]))
-    return call
-
-
 def _any_value(node: exp.Expr) -> exp.Expr:
-    if isinstance(node.this, exp.Order):
+    if isinstance(node.this, exp.Order) or node.args.get("where"):
         raise UnsupportedError("Redshift has no first(… order by …): take the row by QUALIFY row_number()")
     return exp.AnyValue(this=node.this.copy())
+
+
+def _nulls(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.this, exp.AnyValue):
+        raise UnsupportedError("any_value() may be NULL there: use min() or max()")
+    return node
 
 
 def _listed(node: exp.Expr) -> exp.Expr:
@@ -126,31 +109,52 @@ def _listed(node: exp.Expr) -> exp.Expr:
     return verbatim(text)
 
 
-def _part(template: str) -> Callable[[exp.Expr], exp.Expr]:
-    def rule(node: exp.Expr) -> exp.Expr:
-        return verbatim(template.format(sql(node.this)))
-
-    return rule
-
-
-_MOMENT = "DATEADD(MILLISECOND, {0}, TIMESTAMP '1970-01-01 00:00:00')"
 _FUNCTIONS = {
-    "dayname": "TRIM(TO_CHAR({0}, 'Day'))",
-    "monthname": "TRIM(TO_CHAR({0}, 'Month'))",
-    "isodow": "(MOD(CAST(EXTRACT(DOW FROM {0}) AS BIGINT) + 6, 7) + 1)",
-    "isoyear": "CAST(TO_CHAR({0}, 'IYYY') AS BIGINT)",
-    "epoch_ms": _MOMENT,
+    "isodow": redshift_dates.PARTS["ISODOW"],
+    "epoch_ms": redshift_dates.MOMENT.format("MILLISECOND", "{0}"),
+    "now": "CAST(GETDATE() AS TIMESTAMPTZ)",
+    "get_current_timestamp": "CAST(GETDATE() AS TIMESTAMPTZ)",
+}
+_REFUSED = {
+    "json_merge_patch": "Redshift changes no JSON: take its fields apart by ->>",
+    "age": "age() is not there for rows of tables: use date_diff()",
+    "isfinite": "isfinite() is not there for rows of tables",
 }
 
 
 def _anonymous(node: exp.Expr) -> exp.Expr:
-    template = _FUNCTIONS.get(node.name.lower())
+    name = node.name.lower()
+    if name.startswith(("list_", "array_")) or name in ("row", "map"):
+        raise UnsupportedError(LISTS)
+    if name in _REFUSED:
+        raise UnsupportedError(_REFUSED[name])
+    if (found := part_of(node)) is not None:
+        return redshift_dates.part(*found)
+    template = _FUNCTIONS.get(name)
     return node if template is None else verbatim(template.format(*map(sql, node.expressions)))
 
 
-def _unix_time(node: exp.Expr) -> exp.Expr:
-    scale = node.args.get("scale")
-    return verbatim(_MOMENT.format(sql(node.this))) if scale is not None and scale.name == "3" else node
+def _window(node: exp.Expr) -> exp.Expr:
+    """An aggregate in an order must have a frame there, and one of rows; in DuckDB rows that tie count together."""
+    call, spec = node.this, node.args.get("spec")
+    while isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
+        call = call.this
+    if spec is not None and str(spec.args.get("kind")).upper() != "ROWS":
+        raise UnsupportedError("a frame is one of rows there: say rows between … and …")
+    if isinstance(call, exp.Lag | exp.Lead) and call.args.get("default") is not None:
+        raise UnsupportedError("lag() and lead() have no third argument there: use coalesce()")
+    if spec is not None or node.args.get("order") is None or isinstance(call, _RANKING):
+        return node
+    if not isinstance(call, exp.FirstValue):
+        raise UnsupportedError("say the frame of an ordered window: rows between unbounded preceding and current row")
+    rows = {"start": "UNBOUNDED", "start_side": "PRECEDING", "end": "CURRENT ROW"}
+    node.set("spec", exp.WindowSpec(kind="ROWS", **rows))
+    return node
+
+
+_RANKING = (
+    exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead,
+)  # fmt: skip
 
 
 def _json(node: exp.Expr) -> exp.Expr:
@@ -175,37 +179,47 @@ _TYPES = {**NUMBERS, "JSON": JSON, "UUID": UUID, "INTERVAL": INTERVAL}
 
 def _type(node: exp.Expr) -> exp.Expr:
     kind = getattr(node.this, "value", str(node.this))
+    if kind in ("ARRAY", "LIST", "STRUCT", "MAP"):
+        raise UnsupportedError(LISTS)
     if kind in ("VARCHAR", "TEXT") and not node.expressions:
         return exp.DataType.build(TEXT, dialect=DIALECT)
     name = _TYPES.get(kind)
     return exp.DataType.build(name, dialect=DIALECT) if name else node
 
 
-RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+def _star(node: exp.Expr) -> exp.Expr:
+    if node.args.get("replace") or node.args.get("rename"):
+        raise UnsupportedError("no column of a star is replaced or renamed there: name the columns")
+    return node
+
+
+_OF_LISTS = (
+    exp.Array, exp.ArrayAgg, exp.ArrayConcat, exp.ArrayContains, exp.ArrayAppend, exp.ArrayPrepend, exp.ArrayOverlaps,
+    exp.ArrayContainsAll, exp.ArraySize, exp.ArrayToString, exp.ArrayFilter, exp.Transform,
+    exp.ArrayReverse, exp.ArrayDistinct, exp.ArraySort, exp.ArrayMin, exp.ArrayMax, exp.Bracket, exp.Explode, exp.Unnest, exp.Flatten,
+    exp.JSONKeys, exp.Lambda, exp.Map, exp.ToMap, exp.RegexpExtractAll, exp.RegexpSplit, exp.Split, exp.Struct,
+)  # fmt: skip
+
+RULES: dict[type[exp.Expr], Rule] = {
+    **redshift_dates.RULES,
+    **redshift_texts.RULES,
+    **redshift_series.RULES,
+    **dict.fromkeys(_OF_LISTS, refused(LISTS)),
+    exp.Lateral: refused("a subquery in FROM cannot read what stands before it there: join it"),
+    exp.PositionalColumn: refused("a column is called by its name"),
     exp.First: _any_value,
+    exp.IgnoreNulls: _nulls,
     exp.GroupConcat: _listed,
     exp.Parameter: numbered,
     exp.Placeholder: numbered,
     exp.DataType: _type,
     exp.Except: _counted("EXCEPT"),
     exp.Intersect: _counted("INTERSECT"),
-    exp.Filter: _filter,
     exp.NullSafeEQ: _distinct(negated=False),
     exp.NullSafeNEQ: _distinct(negated=True),
-    exp.Extract: whole,
     exp.Anonymous: _anonymous,
-    exp.UnixToTime: _unix_time,
     exp.JSONExtract: _json,
     exp.JSONExtractScalar: _json,
-    exp.Dayname: _part(_FUNCTIONS["dayname"]),
-    exp.Monthname: _part(_FUNCTIONS["monthname"]),
-    exp.DayOfWeekIso: _part(_FUNCTIONS["isodow"]),
-    exp.Year: _part("CAST(EXTRACT(YEAR FROM {0}) AS BIGINT)"),
-    exp.Month: _part("CAST(EXTRACT(MONTH FROM {0}) AS BIGINT)"),
-    exp.Quarter: _part("CAST(EXTRACT(QUARTER FROM {0}) AS BIGINT)"),
-    exp.Day: _part("CAST(EXTRACT(DAY FROM {0}) AS BIGINT)"),
-    exp.DayOfMonth: _part("CAST(EXTRACT(DAY FROM {0}) AS BIGINT)"),
-    exp.DayOfYear: _part("CAST(EXTRACT(DOY FROM {0}) AS BIGINT)"),
-    exp.Hour: _part("CAST(EXTRACT(HOUR FROM {0}) AS BIGINT)"),
-    exp.Minute: _part("CAST(EXTRACT(MINUTE FROM {0}) AS BIGINT)"),
+    exp.Window: _window,
+    exp.Star: _star,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import sqlglot
@@ -12,9 +12,9 @@ from sqlglot.errors import UnsupportedError
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
 from asterism.errors import EngineError
-from asterism.plan import bigquery, bigquery_types, postgres, redshift
-from asterism.plan.dialect import verbatim
-from asterism.plan.jsonpath import Duck
+from asterism.plan import bigquery, bigquery_types, postgres, redshift, redshift_texts
+from asterism.plan.dialect import Rule, filtered, first_of_some, verbatim
+from asterism.plan.duck import Duck
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:
@@ -55,11 +55,15 @@ def _translate_text(statement: str, dialect: str) -> str:
 def _generate(tree: exp.Expr, dialect: str) -> str:
     rules = _RULES.get(dialect, {})
     holder = exp.Paren(this=tree)
-    if dialect in ("postgres", redshift.DIALECT):
+    if dialect in ("postgres", redshift_texts.DIALECT):
         for select in reversed(list(holder.find_all(exp.Select, bfs=True))):
             if select.args.get("qualify") and not select.args.get("limit"):
                 select.replace(_without_qualify(select))
-    if dialect == redshift.DIALECT:
+    if dialect != "duckdb":
+        first_of_some(holder)
+    if dialect in (bigquery_types.DIALECT, redshift_texts.DIALECT):
+        filtered(holder)
+    if dialect == redshift_texts.DIALECT:
         redshift.prepare(holder)
     for node in reversed(list(holder.walk(bfs=True))):
         if isinstance(node, exp.Anonymous) and node.name.lower() == "surrogate_key":
@@ -95,7 +99,7 @@ def _surrogate_key(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """The 63 low bits of the first half of the md5 of the arguments, each written as its length and its text."""
     if dialect == bigquery_types.DIALECT:
         return bigquery.surrogate_key(call)
-    if dialect == redshift.DIALECT:
+    if dialect == redshift_texts.DIALECT:
         return redshift.surrogate_key(call)
     parts = []
     for argument in call.expressions:
@@ -115,16 +119,13 @@ def _same(call: exp.Anonymous, dialect: str) -> exp.Expr:
     """`_same(a, b)`: equal, or both NULL, in a form that hashes. PostgreSQL loops over IS NOT DISTINCT FROM."""
     if dialect == bigquery_types.DIALECT:
         return bigquery.same(call)
-    if dialect == redshift.DIALECT:
+    if dialect == redshift_texts.DIALECT:
         return redshift.same(call)
     one, other = call.expressions
     if dialect != "postgres":
         return exp.NullSafeEQ(this=exp.Paren(this=one.copy()), expression=exp.Paren(this=other.copy()))
     first, second = (side.sql("postgres", identify=True) for side in (one, other))
     return verbatim(f"JSONB_BUILD_ARRAY({first}) = JSONB_BUILD_ARRAY({second})")
-
-
-_Rule = Callable[[exp.Expr], exp.Expr]
 
 
 def _one_term(window: exp.Expr) -> exp.Expr:
@@ -144,9 +145,9 @@ def _one_term(window: exp.Expr) -> exp.Expr:
     return window
 
 
-_RULES: dict[str, dict[type[exp.Expr], _Rule]] = {
+_RULES: dict[str, dict[type[exp.Expr], Rule]] = {
     bigquery_types.DIALECT: bigquery.RULES,
     "duckdb": {exp.Window: _one_term},
-    redshift.DIALECT: redshift.RULES,
+    redshift_texts.DIALECT: redshift.RULES,
     "postgres": postgres.RULES,
 }

@@ -36,7 +36,7 @@ WHERE
 SELECT DISTINCT
   "days"."day" AS "day",
   TRIM(TO_CHAR("days"."day", 'FMDay')) AS "name",
-  CAST(EXTRACT(ISODOW FROM "days"."day") AS BIGINT) AS "number"
+  CAST(TRUNC(EXTRACT(ISODOW FROM "days"."day")) AS BIGINT) AS "number"
 FROM (
   SELECT
     CAST("orders"."placed" AS DATE) AS "day"
@@ -71,11 +71,178 @@ FROM (
   UNION ALL
   SELECT
     CAST("g"."d" AS DATE) AS "d"
-  FROM GENERATE_SERIES(
-    DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
-    CAST('2024-02-29' AS DATE),
-    INTERVAL '1 DAY'
-  ) AS "g"("d")
+  FROM (
+    SELECT
+      DATEADD(DAY, _n * 1, CAST(DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)) AS TIMESTAMP)) AS "d"
+    FROM (
+      SELECT
+        _d0._d * 1 + _d1._d * 10 + _d2._d * 100 + _d3._d * 1000 + _d4._d * 10000 AS _n
+      FROM (
+        SELECT
+          0 AS _d
+        UNION ALL
+        SELECT
+          1 AS _d
+        UNION ALL
+        SELECT
+          2 AS _d
+        UNION ALL
+        SELECT
+          3 AS _d
+        UNION ALL
+        SELECT
+          4 AS _d
+        UNION ALL
+        SELECT
+          5 AS _d
+        UNION ALL
+        SELECT
+          6 AS _d
+        UNION ALL
+        SELECT
+          7 AS _d
+        UNION ALL
+        SELECT
+          8 AS _d
+        UNION ALL
+        SELECT
+          9 AS _d
+      ) AS _d0
+      CROSS JOIN (
+        SELECT
+          0 AS _d
+        UNION ALL
+        SELECT
+          1 AS _d
+        UNION ALL
+        SELECT
+          2 AS _d
+        UNION ALL
+        SELECT
+          3 AS _d
+        UNION ALL
+        SELECT
+          4 AS _d
+        UNION ALL
+        SELECT
+          5 AS _d
+        UNION ALL
+        SELECT
+          6 AS _d
+        UNION ALL
+        SELECT
+          7 AS _d
+        UNION ALL
+        SELECT
+          8 AS _d
+        UNION ALL
+        SELECT
+          9 AS _d
+      ) AS _d1
+      CROSS JOIN (
+        SELECT
+          0 AS _d
+        UNION ALL
+        SELECT
+          1 AS _d
+        UNION ALL
+        SELECT
+          2 AS _d
+        UNION ALL
+        SELECT
+          3 AS _d
+        UNION ALL
+        SELECT
+          4 AS _d
+        UNION ALL
+        SELECT
+          5 AS _d
+        UNION ALL
+        SELECT
+          6 AS _d
+        UNION ALL
+        SELECT
+          7 AS _d
+        UNION ALL
+        SELECT
+          8 AS _d
+        UNION ALL
+        SELECT
+          9 AS _d
+      ) AS _d2
+      CROSS JOIN (
+        SELECT
+          0 AS _d
+        UNION ALL
+        SELECT
+          1 AS _d
+        UNION ALL
+        SELECT
+          2 AS _d
+        UNION ALL
+        SELECT
+          3 AS _d
+        UNION ALL
+        SELECT
+          4 AS _d
+        UNION ALL
+        SELECT
+          5 AS _d
+        UNION ALL
+        SELECT
+          6 AS _d
+        UNION ALL
+        SELECT
+          7 AS _d
+        UNION ALL
+        SELECT
+          8 AS _d
+        UNION ALL
+        SELECT
+          9 AS _d
+      ) AS _d3
+      CROSS JOIN (
+        SELECT
+          0 AS _d
+        UNION ALL
+        SELECT
+          1 AS _d
+        UNION ALL
+        SELECT
+          2 AS _d
+        UNION ALL
+        SELECT
+          3 AS _d
+        UNION ALL
+        SELECT
+          4 AS _d
+        UNION ALL
+        SELECT
+          5 AS _d
+        UNION ALL
+        SELECT
+          6 AS _d
+        UNION ALL
+        SELECT
+          7 AS _d
+        UNION ALL
+        SELECT
+          8 AS _d
+        UNION ALL
+        SELECT
+          9 AS _d
+      ) AS _d4
+    ) AS _numbers
+    WHERE
+      DATEADD(DAY, _n * 1, CAST(DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)) AS TIMESTAMP)) <= CAST('2024-02-29' AS DATE)
+      AND _n <= 99999 / (
+        CASE
+          WHEN DATEDIFF(DAY, DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)), CAST('2024-02-29' AS DATE)) / 1 < 100000
+          THEN 1
+          ELSE 0
+        END
+      )
+  ) AS "g"
 ) AS "days"
 WHERE
   NOT "days"."day" IS NULL;
@@ -248,7 +415,7 @@ WHERE
 SELECT DISTINCT
   "days"."day" AS "day",
   TRIM(TO_CHAR("days"."day", 'FMDay')) AS "name",
-  CAST(EXTRACT(ISODOW FROM "days"."day") AS BIGINT) AS "number"
+  CAST(TRUNC(EXTRACT(ISODOW FROM "days"."day")) AS BIGINT) AS "number"
 FROM (
   SELECT
     CAST("orders"."placed" AS DATE) AS "day"
@@ -315,11 +482,178 @@ FROM (
   FROM (
     SELECT
       "g".*
-    FROM GENERATE_SERIES(
-      DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)),
-      CAST('2024-02-29' AS DATE),
-      INTERVAL '1 DAY'
-    ) AS "g"("d")
+    FROM (
+      SELECT
+        DATEADD(DAY, _n * 1, CAST(DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)) AS TIMESTAMP)) AS "d"
+      FROM (
+        SELECT
+          _d0._d * 1 + _d1._d * 10 + _d2._d * 100 + _d3._d * 1000 + _d4._d * 10000 AS _n
+        FROM (
+          SELECT
+            0 AS _d
+          UNION ALL
+          SELECT
+            1 AS _d
+          UNION ALL
+          SELECT
+            2 AS _d
+          UNION ALL
+          SELECT
+            3 AS _d
+          UNION ALL
+          SELECT
+            4 AS _d
+          UNION ALL
+          SELECT
+            5 AS _d
+          UNION ALL
+          SELECT
+            6 AS _d
+          UNION ALL
+          SELECT
+            7 AS _d
+          UNION ALL
+          SELECT
+            8 AS _d
+          UNION ALL
+          SELECT
+            9 AS _d
+        ) AS _d0
+        CROSS JOIN (
+          SELECT
+            0 AS _d
+          UNION ALL
+          SELECT
+            1 AS _d
+          UNION ALL
+          SELECT
+            2 AS _d
+          UNION ALL
+          SELECT
+            3 AS _d
+          UNION ALL
+          SELECT
+            4 AS _d
+          UNION ALL
+          SELECT
+            5 AS _d
+          UNION ALL
+          SELECT
+            6 AS _d
+          UNION ALL
+          SELECT
+            7 AS _d
+          UNION ALL
+          SELECT
+            8 AS _d
+          UNION ALL
+          SELECT
+            9 AS _d
+        ) AS _d1
+        CROSS JOIN (
+          SELECT
+            0 AS _d
+          UNION ALL
+          SELECT
+            1 AS _d
+          UNION ALL
+          SELECT
+            2 AS _d
+          UNION ALL
+          SELECT
+            3 AS _d
+          UNION ALL
+          SELECT
+            4 AS _d
+          UNION ALL
+          SELECT
+            5 AS _d
+          UNION ALL
+          SELECT
+            6 AS _d
+          UNION ALL
+          SELECT
+            7 AS _d
+          UNION ALL
+          SELECT
+            8 AS _d
+          UNION ALL
+          SELECT
+            9 AS _d
+        ) AS _d2
+        CROSS JOIN (
+          SELECT
+            0 AS _d
+          UNION ALL
+          SELECT
+            1 AS _d
+          UNION ALL
+          SELECT
+            2 AS _d
+          UNION ALL
+          SELECT
+            3 AS _d
+          UNION ALL
+          SELECT
+            4 AS _d
+          UNION ALL
+          SELECT
+            5 AS _d
+          UNION ALL
+          SELECT
+            6 AS _d
+          UNION ALL
+          SELECT
+            7 AS _d
+          UNION ALL
+          SELECT
+            8 AS _d
+          UNION ALL
+          SELECT
+            9 AS _d
+        ) AS _d3
+        CROSS JOIN (
+          SELECT
+            0 AS _d
+          UNION ALL
+          SELECT
+            1 AS _d
+          UNION ALL
+          SELECT
+            2 AS _d
+          UNION ALL
+          SELECT
+            3 AS _d
+          UNION ALL
+          SELECT
+            4 AS _d
+          UNION ALL
+          SELECT
+            5 AS _d
+          UNION ALL
+          SELECT
+            6 AS _d
+          UNION ALL
+          SELECT
+            7 AS _d
+          UNION ALL
+          SELECT
+            8 AS _d
+          UNION ALL
+          SELECT
+            9 AS _d
+        ) AS _d4
+      ) AS _numbers
+      WHERE
+        DATEADD(DAY, _n * 1, CAST(DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)) AS TIMESTAMP)) <= CAST('2024-02-29' AS DATE)
+        AND _n <= 99999 / (
+          CASE
+            WHEN DATEDIFF(DAY, DATE_TRUNC('MONTH', CAST('2024-02-29' AS DATE)), CAST('2024-02-29' AS DATE)) / 1 < 100000
+            THEN 1
+            ELSE 0
+          END
+        )
+    ) AS "g"
     JOIN "scope" AS "_s"
       ON (
         COALESCE(CAST((

@@ -26,6 +26,13 @@ PARTS = (
     "extract(second FROM T)", "extract(epoch FROM T)", "extract(millisecond FROM T)", "extract(week FROM T)",
     "second(T)", "date_part('second', T)", "date_part('dow', T)", "datepart('hour', T)", "date_trunc('day', T)",
 )  # fmt: skip
+UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond")
+CAST_FIRST = (
+    "date '2024-02-29'::timestamp",
+    "timestamp '2024-02-29 10:11:12'::date",
+    "date '2024-02-29'::varchar || time '10:00:00'::varchar",
+    "coalesce(date '2024-02-29'::timestamp, timestamp '2024-03-01')",
+)
 WHOLE = ("$", "")
 EVERYWHERE = ("a.b", "$.a.b", "$.a-b[1]", "$.it''s[1]", '$."a.b"', "x/y", "a b", "[0]")
 PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
@@ -45,6 +52,27 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "date_trunc('week', timestamptz '2024-02-29 10:00:00+02')",
         "strptime('29/02/2024 10:11', '%d/%m/%Y %H:%M')",
         "strftime(date '2024-02-29', '%d.%m.%y')",
+        "strftime(date '2024-02-29', '%Y-W%V, %A %-d %B at Day %u %w %j')",
+        "strftime(timestamp '2024-02-29 22:01:02.003', '%I:%M %p, %-I %-M %g %f %c')",
+        "strptime('2024-02-29T10:11:12.5', '%Y-%m-%dT%H:%M:%S.%f')",
+        "strptime('29.2.2024 10 PM', '%d.%-m.%Y %I %p')",
+        *(f"date_diff('{each}', timestamp '2023-12-31 10:59:59.9', timestamp '2024-01-07 11:00:00')" for each in UNITS),
+        *(f"date_diff('{each}', timestamp '2024-01-07 11:00:00', date '2023-10-01')" for each in UNITS),
+        r"'a\\b' LIKE 'a\\b'",
+        r"'a_b' LIKE 'a\\_b'",
+        r"'A\\b' ILIKE concat('a', '\\', '%')",
+        "'a!b' LIKE 'a!!b' ESCAPE '!'",
+        "contains('a%b', '%b')",
+        "ends_with('a_b', '_b')",
+        "range(3, 0, -1)",
+        "range(0, 7, cast(2 AS bigint))",
+        "date '2024-02-29' + INTERVAL (1 + 1) DAY",
+        "date '2024-02-29' + INTERVAL (1 + 1) QUARTER",
+        "dayofweek(date '2023-12-31')",
+        "epoch(timestamp '2024-02-29 10:11:12.5')",
+        "isoyear(date '2024-12-31')",
+        "(SELECT first(a ORDER BY a DESC) FILTER (WHERE a < 3) FROM (VALUES (1), (2), (3)) AS t (a))",
+        *CAST_FIRST,
         "strptime(replace('2024%-02', '%', ''), '%Y-%m')",
         "round(3 << 1)",
         "round(cast(2.5 AS double))",
@@ -96,10 +124,32 @@ def test_a_path_into_json_is_read_as_duckdb_reads_it() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "strftime(d, '%p')",
-        "strptime(s, '%p')",
-        "strftime(d, '%u')",
-        "strftime(d, '%w')",
+        *CAST_FIRST,
+        f"json_type({JSON} -> 'a')",
+        f"json_array_length({JSON} -> 'a' -> 'b')",
+        f"upper({JSON} -> 'it''s' ->> 'x')",
+        "(SELECT json_type(j -> 'a' -> 'b') FROM (SELECT json('{\"a\": {\"b\": 1}}') AS j))",
+        "(SELECT coalesce(j ->> 'x', j -> 'a' ->> 'b') FROM (SELECT json('{\"a\": {\"b\": 1}}') AS j))",
+        "list_transform([1, 2], lambda v: v + 1)",
+    ],
+)
+def test_an_expression_is_read_as_duckdb_reads_it(expression: str) -> None:
+    engine = DuckDBEngine()
+    assert engine.rows(translate(parse(f"SELECT {expression}"), "duckdb")) == engine.rows(f"SELECT {expression}")
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "strftime(d, '%U')",
+        "strftime(d, '%z')",
+        "strftime(d, f)",
+        "strptime(s, '%H:%M')",
+        "date_trunc('century', d)",
+        "d + INTERVAL 1.5 DAY",
+        "* EXCLUDE (a)",
+        "* REPLACE (a + 1 AS a)",
         "substring(s, -3, 2)",
         "format('{}', s)",
         "s ->> '$.*'",
