@@ -21,11 +21,8 @@ def order(node: exp.Expr) -> exp.Expr:
     for each in node.expressions:
         value, falls, first = each.this, bool(each.args.get("desc")), bool(each.args.get("nulls_first"))
         if not of_values and first == falls:
-            terms.append(
-                exp.Ordered(
-                    this=exp.Is(this=value.copy(), expression=exp.null()), desc=falls or None, nulls_first=not falls
-                )
-            )
+            is_null = exp.Is(this=value.copy(), expression=exp.null())
+            terms.append(exp.Ordered(this=is_null, desc=falls or None, nulls_first=not falls))
         terms.append(exp.Ordered(this=value.copy(), desc=falls or None, nulls_first=not falls))
     return exp.Order(this=node.this.copy() if isinstance(node.this, exp.Expr) else None, expressions=terms)
 

@@ -145,7 +145,9 @@ def interval(write: Writer) -> Rule:
         if count is None or isinstance(count, exp.Literal | exp.Neg) or not unit:
             return node
         one = "3 MONTH" if unit == "QUARTER" else f"1 {unit}"
-        return verbatim(f"(({write(count)}) * INTERVAL '{one}')")
+        made = verbatim(f"(({write(count)}) * INTERVAL '{one}')")
+        made.meta["interval"] = True
+        return made
 
     return rule
 

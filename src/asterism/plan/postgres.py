@@ -206,7 +206,8 @@ def _similar(node: exp.Expr) -> exp.Expr:
 
 def _series(node: exp.Expr) -> exp.Expr:
     """A list, where it is not read as a table: it would be as many rows. That of dates is of times without a zone."""
-    if isinstance(node.args.get("step"), exp.Interval):
+    step = node.args.get("step")
+    if step is not None and (isinstance(step, exp.Interval) or step.meta.get("interval")):
         node.set("start", exp.Add(this=exp.Paren(this=node.args["start"].copy()), expression=verbatim("INTERVAL '0'")))
     elif node.args.get("is_end_exclusive"):
         node.set("end", last(node))

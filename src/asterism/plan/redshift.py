@@ -194,10 +194,11 @@ def _star(node: exp.Expr) -> exp.Expr:
 
 
 _OF_LISTS = (
-    exp.Array, exp.ArrayAgg, exp.ArrayConcat, exp.ArrayContains, exp.ArrayAppend, exp.ArrayPrepend, exp.ArrayOverlaps,
-    exp.ArrayContainsAll, exp.ArraySize, exp.ArrayToString, exp.ArrayFilter, exp.Transform,
-    exp.ArrayReverse, exp.ArrayDistinct, exp.ArraySort, exp.ArrayMin, exp.ArrayMax, exp.Bracket, exp.Explode, exp.Unnest, exp.Flatten,
-    exp.JSONKeys, exp.Lambda, exp.Map, exp.ToMap, exp.RegexpExtractAll, exp.RegexpSplit, exp.Split, exp.Struct,
+    exp.Array, exp.ArrayAgg, exp.ArrayAppend, exp.ArrayConcat, exp.ArrayContains, exp.ArrayContainsAll,
+    exp.ArrayDistinct, exp.ArrayFilter, exp.ArrayMax, exp.ArrayMin, exp.ArrayOverlaps, exp.ArrayPrepend,
+    exp.ArrayReverse, exp.ArraySize, exp.ArraySort, exp.ArrayToString, exp.Bracket, exp.Explode, exp.Flatten,
+    exp.JSONKeys, exp.Lambda, exp.Map, exp.RegexpExtractAll, exp.RegexpSplit, exp.Split, exp.Struct, exp.ToMap,
+    exp.Transform, exp.Unnest,
 )  # fmt: skip
 
 RULES: dict[type[exp.Expr], Rule] = {

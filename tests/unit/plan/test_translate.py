@@ -65,6 +65,7 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "contains('a%b', '%b')",
         "ends_with('a_b', '_b')",
         "range(3, 0, -1)",
+        "generate_series(date '2024-01-01', date '2024-01-05', INTERVAL (1 + 1) DAY)",
         "range(0, 7, cast(2 AS bigint))",
         "date '2024-02-29' + INTERVAL (1 + 1) DAY",
         "date '2024-02-29' + INTERVAL (1 + 1) QUARTER",
