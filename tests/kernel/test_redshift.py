@@ -33,6 +33,8 @@ $$ SELECT ('x' || lpad(digits, 16, '0'))::bit(64)::bigint $$
 class Played(RedshiftEngine):
     """The connection, the types and the dialect are Redshift's; rows come in as PostgreSQL takes them."""
 
+    settings = RedshiftEngine.settings[:1]
+
     def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:
         return PostgresEngine.load(self, table, columns, data, temporary=temporary)
 
@@ -100,6 +102,10 @@ def test_a_surrogate_key_is_the_same_integer_there(played: Callable[[], Played])
 )  # fmt: skip
 def test_what_redshift_says_otherwise(given: str, made: str) -> None:
     assert translate(given, "redshift") == made
+
+
+def test_names_keep_their_case() -> None:
+    assert "SET enable_case_sensitive_identifier TO true" in RedshiftEngine.settings
 
 
 def test_rows_are_copied_from_the_lake_by_a_role() -> None:

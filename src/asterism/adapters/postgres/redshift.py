@@ -64,6 +64,8 @@ class RedshiftEngine(PostgresEngine):
 
     dialect = "redshift"
     enforces_keys = False
+    settings = ("SET timezone TO 'UTC'", "SET enable_case_sensitive_identifier TO true")
+    """What a session begins with. Without the second each name is in lower case, quoted or not."""
 
     def __init__(self, uri: str, landing: Landing | None = None) -> None:
         """Without a landing nothing can be loaded. Raises EngineError, and UsageError where it does not lie in S3."""
@@ -78,7 +80,8 @@ class RedshiftEngine(PostgresEngine):
         super().__init__(urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")), reading=landing is None)
 
     def _prepare(self, cursor: dbapi.Cursor) -> None:
-        cursor.execute("SET timezone TO 'UTC'")
+        for each in self.settings:
+            cursor.execute(each)
 
     def _take_turn(self) -> None:
         """Serializable transactions look after that themselves."""
