@@ -193,6 +193,8 @@ def _strptime(node: exp.Expr) -> exp.Expr:
 def _item(node: exp.Expr) -> exp.Expr:
     """`list[-1]` counts from the end; sqlglot counts from 0."""
     place = node.expressions[0] if len(node.expressions) == 1 else None
+    if isinstance(place, exp.Slice) and place.find(exp.Neg):
+        raise UnsupportedError("a part of a list is not counted from its end")
     if not isinstance(place, exp.Neg) or not isinstance(place.this, exp.Literal):
         return node
     value = sql(node.this)
@@ -220,6 +222,14 @@ def _series(node: exp.Expr) -> exp.Expr:
 def _star(node: exp.Expr) -> exp.Expr:
     if any(node.args.get(each) for each in ("except_", "replace", "rename")):
         raise UnsupportedError("no column of a star is left out or replaced there: name the columns")
+    return node
+
+
+def _replaced(node: exp.Expr) -> exp.Expr:
+    r"""`\0` is all that matches; here it is `\&`."""
+    made = node.args.get("replacement")
+    if isinstance(made, exp.Literal):
+        made.replace(exp.Literal.string(made.name.replace("\\0", "\\&")))
     return node
 
 
@@ -262,6 +272,7 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Substring: forward,
     exp.Bracket: _item,
     exp.SimilarTo: _similar,
+    exp.RegexpReplace: _replaced,
     exp.GenerateSeries: _series,
     exp.Format: refused("format() is another function there: join texts by ||"),
     exp.Star: _star,
