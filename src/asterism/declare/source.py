@@ -71,7 +71,8 @@ class Files:
 
     `_object` and `_line` tell where a row came from, and identify it unless `key` names columns: then of several rows
     with one key the one that was read last stands. An object that was replaced replaces its rows, and those of lines
-    that it no longer has go, unless there is a key. One that was removed leaves its rows.
+    that it no longer has, or that are no rows now, go, unless there is a key; where it is longer than a chunk, or has
+    more than a thousand lines that are no rows, what stood in their place stays. One that was removed leaves its rows.
 
     Delivery: at least once from the store, exactly once in the warehouse.
     """

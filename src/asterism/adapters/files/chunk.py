@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from asterism.adapters.files.journal import Objects
 from asterism.adapters.files.lines import Block, Line
 from asterism.adapters.files.schema import Schema, quoted
 from asterism.declare.table import Column, Table
@@ -87,13 +88,15 @@ class TextChunk:
         return self._reader.select([self._path], columns, query)
 
 
-def all_lines(reader: Lines, folder: Path, objects: Iterator[tuple[str, int]]) -> AbstractContextManager[ArrowStream]:
-    """The object and number of every line there is, in objects with so many lines each."""
+def all_lines(reader: Lines, folder: Path, objects: Objects) -> AbstractContextManager[ArrowStream]:
+    """The object and number of every line there is that may be a row."""
     path = folder / "objects.json"
     with path.open("wb") as file:
-        file.writelines(msgspec.json.encode({"o": member, "n": count}) + b"\n" for member, count in objects)
-    columns = [Column("o", "VARCHAR"), Column("n", "BIGINT")]
-    query = f"SELECT o AS {OBJECT}, unnest(range(1, n + 1)) AS {LINE} FROM lines"
+        for member, seen in objects.items():
+            file.write(msgspec.json.encode({"o": member, "n": seen.lines, "g": seen.gaps}) + b"\n")
+    columns = [Column("o", "VARCHAR"), Column("n", "BIGINT"), Column("g", "BIGINT[]")]
+    query = f"SELECT o AS {OBJECT}, unnest(range(1, n + 1)) AS {LINE}, g FROM lines"
+    query = f"SELECT {OBJECT}, {LINE} FROM ({query}) WHERE NOT list_contains(g, {LINE})"
     return reader.select([path], columns, query)
 
 

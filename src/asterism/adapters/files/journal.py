@@ -19,11 +19,17 @@ _MOST = 32
 """Entries that a cursor names before they are folded into one."""
 
 
+GAPS = 1000
+"""Lines without rows that are noted of an object: those of an earlier version go."""
+
+
 class Seen(NamedTuple):
-    """A version of an object that has been read, and the most lines that any version of it had."""
+    """A version of an object that has been read, how many lines it had, and those of them that are no rows."""
 
     etag: str
     lines: int
+    gaps: tuple[int, ...] = ()
+    """None where they are more than GAPS, or the object was read in parts."""
 
 
 Objects = dict[str, Seen]

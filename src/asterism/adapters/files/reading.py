@@ -15,7 +15,7 @@ import duckdb
 
 from asterism.adapters.files.chunk import TextChunk, no_rows
 from asterism.adapters.files.compression import DamagedError, unpacked
-from asterism.adapters.files.lines import Reader, Unreadable, split, unmarked
+from asterism.adapters.files.lines import Block, Reader, Unreadable, split, unmarked
 from asterism.adapters.files.rows import OWN, UNTYPED, Part, RowChunk, misfit
 from asterism.adapters.files.schema import Field, Schema, inferred_field, quoted
 from asterism.adapters.files.store import ChangedError, Item, Store
@@ -59,6 +59,8 @@ class Reading(Protocol):
     """Lines that were taken, those included that cannot be stored."""
     line: int
     """How far the last object has been read."""
+    gaps: list[int]
+    """Lines of it that are no rows, of those that this reading took."""
 
     @property
     def inferred(self) -> tuple[Field, ...]:
@@ -123,6 +125,7 @@ class TextReading:
         self._open: _Open | None = None
         self.seen = 0
         self.line = 0
+        self.gaps: list[int] = []
 
     @property
     def inferred(self) -> tuple[Field, ...]:
@@ -139,6 +142,7 @@ class TextReading:
     def take(self, item: Item, first: int, most: int) -> Read:
         """See `Reading`."""
         opened = self._opened(item, first)
+        self.gaps = []
         try:
             while opened.line < first and opened.next(first - opened.line):
                 pass
@@ -149,6 +153,8 @@ class TextReading:
                     break
                 good, bad = self._reader.read(item.key, start + 1, lines)
                 self._chunk.add(item.key, good)
+                if not isinstance(good, Block) and len(good) < len(lines):
+                    self.gaps += sorted({*range(start + 1, opened.line + 1)} - {line.number for line in good})
                 if bad:
                     self._tools.set_aside(bad)
                 most -= len(lines)
@@ -212,6 +218,7 @@ class RowReading:
         self._copies: Path | None = None
         self.seen = 0
         self.line = 0
+        self.gaps: list[int] = []
 
     @property
     def inferred(self) -> tuple[Field, ...]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from asterism.adapters.files.chunk import all_lines, table
-from asterism.adapters.files.journal import Journal, Objects, Seen
+from asterism.adapters.files.journal import GAPS, Journal, Objects, Seen
 from asterism.adapters.files.lines import Unreadable
 from asterism.adapters.files.notices import named
 from asterism.adapters.files.reading import Read, Reading, RowReading, SetAside, TextReading, Tools
@@ -63,7 +63,7 @@ class _Position(msgspec.Struct, omit_defaults=True):
     at: _At | None = None
     loading: bool = False
     shrunk: bool = False
-    """Whether some object has lost lines whose rows are still there."""
+    """Whether some object has lost lines whose rows are still there, or has no rows in their place."""
     columns: list[tuple[str, str]] = []
     """Columns that were inferred, and their types."""
 
@@ -296,7 +296,8 @@ class FilesSource:
             if read is Read.PART:
                 return _Done(done, (item.key, item.etag, reading.line), size, whole=False)
             if read is Read.WHOLE:  # one that changed meanwhile is found by the next listing
-                done[item.key] = Seen(item.etag, reading.line)
+                gaps = tuple(reading.gaps) if not first and len(reading.gaps) <= GAPS else ()
+                done[item.key] = Seen(item.etag, reading.line, gaps)
                 size += item.size
                 self._weight = size / max(reading.seen, 1)
         return _Done(done, None, size, whole=True)
@@ -307,8 +308,7 @@ class FilesSource:
         rows = stack.enter_context(reading.select())
         keys = None
         if known is not None:
-            counts = ((key, each.lines) for key, each in known.items())
-            keys = stack.enter_context(all_lines(self._lines, folder, counts))
+            keys = stack.enter_context(all_lines(self._lines, folder, known))
         yield Batch(self._table(reading), rows, keys)
 
     def _table(self, reading: Reading) -> Table:
@@ -321,7 +321,11 @@ def _has_shrunk(seen: Objects, begun: _At | None, read: _Done) -> bool:
         finished = read.done.get(begun[0])
         if finished is None or finished.etag != begun[1]:
             return True
-    return any(key in seen and seen[key].lines > each.lines for key, each in read.done.items())
+    return any(key in seen and _leaves_rows(seen[key], each) for key, each in read.done.items())
+
+
+def _leaves_rows(old: Seen, new: Seen) -> bool:
+    return old.lines > new.lines or any(line <= old.lines and line not in old.gaps for line in new.gaps)
 
 
 def _forget(_unreadable: Sequence[Unreadable]) -> None:

@@ -27,6 +27,20 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
     assert folder.rows("id") == [(1,), (2,)]
 
 
+@pytest.mark.parametrize("line", ["", "nope", '{"n":"x"}'])
+def test_a_line_that_is_no_row_any_more_takes_the_row_along_that_stood_there(tmp_path, line):
+    folder = Folder(tmp_path)
+    folder.lines("a", {"n": 1}, {"n": 2}, {"n": 3})
+    folder.lines("b", {"n": 10})
+    folder.pull()
+    folder.put("a", f'{{"n":1}}\n{line}\n{{"n":7}}\n')
+    folder.pull()
+    assert folder.rows("_object", "n") == [("a", 1), ("a", 7), ("b", 10)]
+    folder.put("a", f'{{"n":1}}\n{line}\n{{"n":7}}\n{{"n":8}}\n')
+    folder.pull()
+    assert folder.rows("_object", "n") == [("a", 1), ("a", 7), ("a", 8), ("b", 10)]
+
+
 def test_integers_that_no_column_of_numbers_holds_are_kept_as_they_are_written(tmp_path):
     folder = Folder(tmp_path)
     folder.put("a.json", '{"a":18446744073709551615,"b":9007199254740993,"c":1}\n{"a":3,"b":1.5,"c":1.5}\n')
