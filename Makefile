@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 PICTURES = platform platform-dark details dashboards dashboards-liberta sql live quarantine runs diagram login phone-dashboards
 PYTEST_WORKERS ?= 4
+# A module's tests share servers, and stay together and in their order.
+SPREAD = -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test servers coverage check fuzz soak bench lock format docs screenshots clean
 
@@ -16,13 +18,13 @@ demo: $(VENV)/.runtime
 	$(BIN)/python examples/demo.py
 
 test: servers
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=25
+	$(BIN)/python -m pytest $(SPREAD) --durations=25
 
 servers: $(VENV)/.dev .emulators/venv/.made .emulators/bigquery/.made .emulators/axe/.made
 
 # Apart: following every line of every command that a story runs makes the tests a third slower.
 coverage: servers
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term
+	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -5,11 +5,12 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from shutil import disk_usage, rmtree
 from tempfile import mkdtemp
@@ -36,6 +37,7 @@ SETTINGS = {
     "max_prepared_transactions": "10",
     "max_wal_senders": "4",
 }
+FOLDERS = ("browser", "story", "faults", "conform", "kernel")
 _numbers = count(1)
 _KEPT: set[str] = set()
 """Databases that others are copied from, by their URLs."""
@@ -43,21 +45,21 @@ _KEPT: set[str] = set()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have workers begin with what takes long, each with some of it: what begins last is waited for by all.
+    """Have workers, which take a module at a time, begin with what takes long: what begins last all wait for.
 
-    Each of them is given a run of the list to begin with, all of a length.
+    That is what is marked as slow, and then the folders in which tests wait for servers.
     """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers == 1:
-        return
-    marks = {each: [*mark.args, 10][0] for each in items if (mark := each.get_closest_marker("slow"))}
-    slow = sorted(marks, key=lambda each: -marks[each])
-    rest, ordered = iter([each for each in items if each not in marks]), []
-    for worker in range(workers):
-        share = slow[worker::workers]
-        length = (len(items) - len(ordered)) // (workers - worker)
-        ordered += [*share, *islice(rest, max(0, length - len(share)))]
-    items[:] = [*ordered, *rest]
+    seconds = Counter[Path]()
+    for item in items:
+        if mark := item.get_closest_marker("slow"):
+            seconds[item.path] += [*mark.args, 10][0]
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return -seconds[item.path], FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=turn)
 
 
 @cache
