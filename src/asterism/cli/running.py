@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,7 @@ CREW_EVERY = timedelta(seconds=1)
 """How often the HTTP server, triggers and reports are looked after."""
 UPKEEP_EVERY = timedelta(minutes=1)
 """How often what is past its time is let go of."""
+_LONGEST = 300.0  # seconds for which a held model is left alone
 MODELS_EVERY = timedelta(seconds=2)
 """How often edited files and the clock's ticks are looked for."""
 
@@ -99,6 +101,7 @@ class Running:
         self.fault: BaseException | None = None
         self.calls = Calls(desk.wiring.log)
         self.seen = _written(desk.project.root)
+        self.patience = self.again_at = 0.0  # how long held models are left alone, and until when
 
     def work(self) -> None:
         """Work until told to stop."""
@@ -335,15 +338,18 @@ class Running:
         return next((each for each in self.desk.project.pulls if each.into == name), None)
 
     def models(self) -> bool:
-        """Take up edited files, and refresh what the clock or an edit calls for."""
+        """Take up edited files, and refresh what the clock or an edit calls for. What is held is tried ever less."""
         from asterism.run.rebuild import refresh as refresh_models
 
-        written = _written(self.desk.project.root)
+        written, again = _written(self.desk.project.root), time.monotonic() >= self.again_at
         with self.turns.turn():
             if written != self.seen:
-                self.seen = written
+                self.seen, again = written, True
                 self.reload()
-            done = refresh_models(self.desk.warehouse)
+            done = refresh_models(self.desk.warehouse, again=again)
+        if again:
+            self.patience = min(2 * self.patience + 4, _LONGEST) if done.held else 0.0
+            self.again_at = time.monotonic() + self.patience
         if self.couriers.project.publications != self.desk.project.publications:
             self.couriers.adopt(self.desk.project)
         if done.refreshed:

@@ -60,9 +60,16 @@ def _whole(landing: Landing, source: str) -> list[Manifest]:
 
 
 def refresh(
-    warehouse: Warehouse, *, only: tuple[str, ...] = (), full: bool = False, moment: datetime | None = None
+    warehouse: Warehouse,
+    *,
+    only: tuple[str, ...] = (),
+    full: bool = False,
+    again: bool = True,
+    moment: datetime | None = None,
 ) -> Committed:
-    """Bring models up to date that were edited, that the clock calls for, or that were held; `full` recomputes them.
+    """Bring models up to date that were edited, or that the clock calls for; `full` recomputes them.
+
+    `again`: those that were held too, though nothing has moved that they are made from.
 
     `only` names models to recompute with `full`; without names, all. `moment` is where the clock stands (naive UTC);
     None: now.
@@ -73,7 +80,7 @@ def refresh(
         _, begun = warehouse.ledger.begin_refresh(asked)
         compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
         step = Refresh(warehouse.session, warehouse.ledger, compiled, begun, held=held, tracer=warehouse.tracer)
-        step.run(only, full=full, again=True)
+        step.run(only, full=full, again=again)
         if not step.report and not held:
             return Committed()
         return finish(warehouse, step, Committed())

@@ -289,8 +289,7 @@ class Refresh:
     def _hold(self, plan: Plan, state: ModelState | None, error: str) -> None:
         since = state.since if state is not None and state.state == "held" else self.moment
         refreshed = state.refreshed_at if state else None
-        fingerprint = state.fingerprint if state else ""
-        self.noted[plan.table.name] = ModelState(fingerprint, "held", error, since, refreshed, None)
+        self.noted[plan.table.name] = ModelState(plan.fingerprint, "held", error, since, refreshed, None)
         self.report.append(Refreshed(plan.table.name, 0, 0, 0.0, "held"))
 
     def _retire(self, states: Mapping[str, ModelState]) -> None:

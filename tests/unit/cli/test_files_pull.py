@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from story.house import House
 
 ASTERISM = str(Path(sys.executable).with_name("asterism"))
 TOML = """
@@ -105,6 +106,23 @@ def test_nested_and_narrow_types_are_the_same_in_a_postgresql(odd):
     told = json.loads(odd.asterism("pull", "--stage", "there", "--json").stdout)["sources"][0]
     assert [(each["table"], each["how"]) for each in told["refreshed"]] == [("things", "incremental")]
     assert "0 differences" in odd.asterism("verify", "--source", "--stage", "there").stdout
+
+
+def test_a_model_that_is_held_is_tried_ever_less_and_at_once_when_its_rows_change(odd):
+    (odd.folder / "platform.py").write_text(PLATFORM.replace('into="b"', 'into="b", every="200ms"'))
+    (odd.folder / "models" / "twice.sql").write_text(
+        "-- Twice.\n-- kind: mart\n-- key: k\nselect k, id from (select 'x' as k, id from b.events)"
+    )
+    house = House(odd.folder, environment={"DATABASE": odd.environment["DATABASE"]})
+    with house.running():
+        held = {"model": "twice", "state": "held"}
+        house.until(lambda: held.items() <= house.json("status")["models"][-1].items())
+        time.sleep(13)  # at 2, 6 and 14 seconds, rather than every other
+        tried = [each for each in house.json("runs")["runs"] if each["verb"] == "refresh"]
+        assert len(tried) <= 4
+        (odd.folder / "events" / ".f").write_text('{"id":1}\n')
+        (odd.folder / "events" / ".f").rename(odd.folder / "events" / "e.json")
+        house.until(lambda: house.json("status")["models"][-1]["state"] == "current")
 
 
 def test_lists_of_lists_are_published(odd, database):

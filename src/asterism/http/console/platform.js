@@ -141,7 +141,7 @@ export async function show(page, context) {
     const lines = [
       ...status.incidents.map((each) => [each.subject, each.fact, each.since, each.remedy]),
       ...status.views.filter((each) => each.error && !failing.has(`view ${each.view}`)).map((each) => [`view ${each.view}`, each.error, each.since, each.stopped_at ? `It stopped at the record ${each.stopped_at}.` : ""]),
-      ...status.models.filter((each) => each.error).map((each) => [each.model, each.error, each.since, `The model is ${each.state}.`]),
+      ...status.models.filter((each) => each.error && !failing.has(`model ${each.model}`)).map((each) => [each.model, each.error, each.since, `The model is ${each.state}.`]),
     ];
     troubles.hidden = !lines.length;
     troubles.replaceChildren(...(lines.length ? [told(lines)] : []));
@@ -163,14 +163,15 @@ function summary(tiles, status) {
   const times = status.models.map((each) => moment(each.refreshed_at)).filter(Boolean).map(Number);
   const latest = times.length ? ago(Math.max(...times) / 1000) : "never";
   const aside = asideOf(status);
-  const held = status.models.filter((each) => each.state !== "current").length;
-  const wrong = status.incidents.length + held;
+  const held = status.models.filter((each) => each.state !== "current");
+  const told = new Set(status.incidents.map((each) => each.subject));
+  const wrong = status.incidents.length + held.filter((each) => !told.has(`model ${each.model}`)).length;
   const tile = (kind, name, value, more = "") => h(`div.card.tile.${kind}`, {}, h("dt", {}, name), h("dd", {}, value, more ? h("small", {}, ` ${more}`) : ""));
   const fresh = [
     tile(wrong ? "bad" : "good", "Health", wrong ? plural(wrong, "problem") : "All well"),
     tile("plain", "Latest refresh", latest.replace(" ago", ""), latest.includes("ago") ? "ago" : ""),
     tile("plain", "Came in", count(rows), "rows/min"),
-    tile("plain", "Models", count(status.models.length), held ? `${held} not current` : "all current"),
+    tile("plain", "Models", count(status.models.length), held.length ? `${held.length} not current` : "all current"),
     tile(aside ? "warn" : "plain", "Quarantine", count(aside), aside === 1 ? "record" : "records"),
   ];
   if (tiles.children.length !== fresh.length) tiles.replaceChildren(...fresh);
