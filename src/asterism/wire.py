@@ -316,10 +316,7 @@ class Wiring:
 
     def target(self, publication: Publication) -> Engine:
         """A connection to where a publication goes. Raises EngineError, LockedError, UsageError for another scheme."""
-        scheme = urlsplit(publication.url).scheme
-        if scheme not in {*POSTGRES_SCHEMES, "embedded"}:
-            fact = f"nothing can be published to {scheme + ':' if scheme else 'a URL without a scheme'}"
-            raise UsageError(f"publication {publication.name}", fact, "Give postgresql://… or embedded:///folder.")
+        refuse_strange(publication)
         from asterism.adapters.postgres.engine import PostgresEngine
         from asterism.adapters.postgres.session import patient
 
@@ -382,6 +379,14 @@ def vault(uri: str) -> Secrets:
     known = ("awssecrets", "gcpsecrets")
     made: Secrets = outside("secrets", scheme, f"the store of secrets {uri}", known)(uri)
     return made
+
+
+def refuse_strange(publication: Publication) -> None:
+    """Raise UsageError where nothing can be published to a publication's URL."""
+    scheme = urlsplit(publication.url).scheme
+    if scheme not in {*POSTGRES_SCHEMES, "embedded"}:
+        fact = f"nothing can be published to {scheme + ':' if scheme else 'a URL without a scheme'}"
+        raise UsageError(f"publication {publication.name}", fact, "Give postgresql://… or embedded:///folder.")
 
 
 def duckdb_file(uri: str) -> Path | None:

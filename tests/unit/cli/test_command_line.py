@@ -227,6 +227,13 @@ def test_every_place_by_which_nothing_is_found_is_told_by_check_with_its_line(sh
     assert "sqlite:, kinesis:, pubsub:" in told
 
 
+def test_a_publication_to_what_takes_none_is_told_by_check_with_its_line(shop):
+    file = shop / "platform.py"
+    file.write_text(f'{file.read_text()}\nplatform.publish(["dim_day"], to="mysql://h/d", schema="stars")\n')
+    line = len(file.read_text().splitlines())
+    assert f"platform.py:{line}: nothing can be published to mysql:" in asterism(shop, "check", code=2).stderr
+
+
 def test_a_model_whose_key_is_violated_is_told_by_check(shop):
     asterism(shop, "refresh")
     (shop / "models" / "twice.sql").write_text("-- X.\n-- kind: mart\n-- key: a\nselect 1 as a from dim_day")

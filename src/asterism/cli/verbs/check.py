@@ -22,7 +22,7 @@ from asterism.project.load import PLATFORM_FILE, Project, examine, line_of
 from asterism.project.settings import FILE as SETTINGS_FILE
 from asterism.project.settings import lines_of
 from asterism.project.variables import lacking
-from asterism.wire import Wiring, vault
+from asterism.wire import Wiring, refuse_strange, vault
 
 if TYPE_CHECKING:
     from asterism.plan.compile import Compiled
@@ -90,6 +90,16 @@ def _strange(project: Project) -> Iterator[Problem]:
                 yield Problem(lines.get(setting, lines[""]), f"{setting}: {error.fact}", error.remedy)
 
 
+def _unpublished(project: Project) -> Iterator[Problem]:
+    """Publications to where nothing can be published."""
+    for publication in project.publications:
+        try:
+            refuse_strange(publication)
+        except UsageError as error:
+            line = line_of(project.root / PLATFORM_FILE, f'"{publication.schema}"')
+            yield Problem(f"{PLATFORM_FILE}:{line}" if line else PLATFORM_FILE, error.fact, error.remedy)
+
+
 def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
     """Check the files as they are now. Raises ProjectError, or SourceError where only a source stands in the way."""
     from asterism.project.check import check as check_files
@@ -104,7 +114,7 @@ def work(desk: Desk, arguments: Mapping[str, Any], _progress: Progress) -> dict[
     refused = _refused(desk, project, checked.compiled)
     wrong = {problem.where.partition(":")[0] for problem in refused}
     held = [problem for problem in held if problem.where not in wrong]
-    problems = [*problems, *checked.problems, *refused, *held]
+    problems = [*problems, *checked.problems, *_unpublished(project), *refused, *held]
     if problems:
         problems += [Problem(error.subject, error.fact, error.remedy) for error in failures.values()]
         raise ProjectError(project.root, ordered(problems))
