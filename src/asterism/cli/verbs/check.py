@@ -93,6 +93,8 @@ def _strange(project: Project) -> Iterator[Problem]:
 def _unpublished(project: Project) -> Iterator[Problem]:
     """Publications to where nothing can be published."""
     for publication in project.publications:
+        if lacking(publication):
+            continue  # told already
         try:
             refuse_strange(publication)
         except UsageError as error:
