@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlglot import exp
 
 from asterism.declare.table import Column
-from asterism.plan.dialect import verbatim
+from asterism.plan.dialects.shared import verbatim
 from asterism.plan.translate import identifier, translate
 from asterism.plan.tree import leaves, table_name
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from asterism.errors import Problem
-from asterism.plan.duck import Duck
+from asterism.plan.dialects.duck import Duck
 
 DIALECT = "duckdb, normalization_strategy=case_sensitive"
 ONE = "Keep one SELECT a file."

@@ -12,9 +12,9 @@ from sqlglot.errors import UnsupportedError
 from asterism.declare.model import Layout
 from asterism.declare.table import flat
 from asterism.errors import EngineError
-from asterism.plan import bigquery, bigquery_types, postgres, redshift, redshift_texts
-from asterism.plan.dialect import Rule, filtered, first_of_some, verbatim
-from asterism.plan.duck import Duck
+from asterism.plan.dialects import bigquery, bigquery_types, postgres, redshift, redshift_texts
+from asterism.plan.dialects.duck import Duck
+from asterism.plan.dialects.shared import Rule, filtered, first_of_some, verbatim
 
 
 def translate(statement: exp.Expr | str, dialect: str) -> str:

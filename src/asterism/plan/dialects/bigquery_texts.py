@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan import regexes
-from asterism.plan.bigquery_types import sql
-from asterism.plan.dialect import Rule, contains, like, refused, verbatim
+from asterism.plan.dialects import regexes
+from asterism.plan.dialects.bigquery_types import sql
+from asterism.plan.dialects.shared import Rule, contains, like, refused, verbatim
 
 
 def _text(value: str) -> str:

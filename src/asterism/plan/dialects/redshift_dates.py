@@ -11,9 +11,9 @@ import re
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan import formats
-from asterism.plan.dialect import Rule, interval, part_rules, refused, verbatim
-from asterism.plan.redshift_texts import TEXT, sql
+from asterism.plan.dialects import formats
+from asterism.plan.dialects.redshift_texts import TEXT, sql
+from asterism.plan.dialects.shared import Rule, interval, part_rules, refused, verbatim
 
 _BEGINNING = "TIMESTAMP '1970-01-01 00:00:00'"
 MOMENT = f"DATEADD({{}}, {{}}, {_BEGINNING})"

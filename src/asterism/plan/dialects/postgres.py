@@ -9,8 +9,9 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan import formats
-from asterism.plan.dialect import (
+from asterism.plan.dialects import formats
+from asterism.plan.dialects.jsonpath import steps
+from asterism.plan.dialects.shared import (
     NUMBERS,
     Rule,
     at_the_end,
@@ -27,7 +28,6 @@ from asterism.plan.dialect import (
     verbatim,
     written_patch,
 )
-from asterism.plan.jsonpath import steps
 
 
 def sql(node: exp.Expr) -> str:

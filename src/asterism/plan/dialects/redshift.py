@@ -12,10 +12,10 @@ from itertools import groupby
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan import redshift_dates, redshift_series, redshift_texts
-from asterism.plan.dialect import NUMBERS, Rule, numbered, part_of, refused, verbatim
-from asterism.plan.jsonpath import steps
-from asterism.plan.redshift_texts import DIALECT, INTERVAL, JSON, LISTS, TEXT, UUID, sql
+from asterism.plan.dialects import redshift_dates, redshift_series, redshift_texts
+from asterism.plan.dialects.jsonpath import steps
+from asterism.plan.dialects.redshift_texts import DIALECT, INTERVAL, JSON, LISTS, TEXT, UUID, sql
+from asterism.plan.dialects.shared import NUMBERS, Rule, numbered, part_of, refused, verbatim
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan import formats
-from asterism.plan.bigquery_types import sql
-from asterism.plan.dialect import Rule, last, part_rules, verbatim
+from asterism.plan.dialects import formats
+from asterism.plan.dialects.bigquery_types import sql
+from asterism.plan.dialects.shared import Rule, last, part_rules, verbatim
 
 _SINCE = "DATETIME_DIFF(CAST({{0}} AS DATETIME), DATETIME_TRUNC(CAST({{0}} AS DATETIME), {}), {})"
 _PARTS = {

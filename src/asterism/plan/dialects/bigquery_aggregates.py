@@ -8,8 +8,8 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan.bigquery_types import sql
-from asterism.plan.dialect import Rule, refused, verbatim
+from asterism.plan.dialects.bigquery_types import sql
+from asterism.plan.dialects.shared import Rule, refused, verbatim
 
 
 def order(node: exp.Expr) -> exp.Expr:

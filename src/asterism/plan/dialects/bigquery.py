@@ -10,9 +10,9 @@ from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
 from asterism.declare.table import flat, plain
-from asterism.plan import bigquery_aggregates, bigquery_dates, bigquery_json, bigquery_texts, bigquery_types
-from asterism.plan.bigquery_types import sql
-from asterism.plan.dialect import Rule, part_of, verbatim
+from asterism.plan.dialects import bigquery_aggregates, bigquery_dates, bigquery_json, bigquery_texts, bigquery_types
+from asterism.plan.dialects.bigquery_types import sql
+from asterism.plan.dialects.shared import Rule, part_of, verbatim
 
 
 def surrogate_key(call: exp.Anonymous) -> exp.Expr:

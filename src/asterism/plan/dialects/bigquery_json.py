@@ -9,9 +9,9 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan.bigquery_types import DIALECT, of_json, sql
-from asterism.plan.dialect import refused, verbatim, written_patch
-from asterism.plan.jsonpath import steps
+from asterism.plan.dialects.bigquery_types import DIALECT, of_json, sql
+from asterism.plan.dialects.jsonpath import steps
+from asterism.plan.dialects.shared import refused, verbatim, written_patch
 
 
 def _json(whole: bool) -> Callable[[exp.Expr], exp.Expr]:  # noqa: FBT001 - which of two operators it is

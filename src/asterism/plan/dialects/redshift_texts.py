@@ -10,8 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
 from asterism.declare.table import REDSHIFT_TEXT
-from asterism.plan import regexes
-from asterism.plan.dialect import Rule, at_the_end, contains, forward, halves_away, like, refused, verbatim
+from asterism.plan.dialects import regexes
+from asterism.plan.dialects.shared import Rule, at_the_end, contains, forward, halves_away, like, refused, verbatim
 
 DIALECT = "redshift"
 TEXT, JSON, UUID, INTERVAL = (f"VARCHAR({REDSHIFT_TEXT[kind]})" for kind in ("VARCHAR", "JSON", "UUID", "INTERVAL"))

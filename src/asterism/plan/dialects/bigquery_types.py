@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from asterism.declare.model import Layout
 from asterism.declare.table import plain
-from asterism.plan.dialect import verbatim
+from asterism.plan.dialects.shared import verbatim
 from asterism.plan.parse import Refused
 
 DIALECT = "bigquery"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan.dialect import Rule, verbatim
-from asterism.plan.redshift_dates import unit
-from asterism.plan.redshift_texts import LISTS, sql
+from asterism.plan.dialects.redshift_dates import unit
+from asterism.plan.dialects.redshift_texts import LISTS, sql
+from asterism.plan.dialects.shared import Rule, verbatim
 
 _PLACES = 5
 _TEN = " UNION ALL ".join(f"SELECT {digit} AS _d" for digit in range(10))
