@@ -33,6 +33,14 @@ CAST_FIRST = (
     "date '2024-02-29'::varchar || time '10:00:00'::varchar",
     "coalesce(date '2024-02-29'::timestamp, timestamp '2024-03-01')",
 )
+LINES = "(VALUES (1, 'a' || chr(10) || 'b'), (2, 'axb'), (3, 'xaxbx'), (4, 'AXB'), (5, 'a.b'), (6, ''), (7, NULL))"
+MATCHES = (
+    "regexp_matches(x, 'a.b')", "regexp_matches(x, 'a.b', 's')", "regexp_matches(x, 'a[^x]b')", "x ~ 'a.b'",
+    "regexp_matches(x, 'A.b', 'i')", r"regexp_matches(x, 'a\.b|a[.]b')", "x !~ 'a.b'", "x ~* 'a.B'",
+    "regexp_full_match(x, 'a.b|x')", "x SIMILAR TO 'a.b'", "regexp_replace(x, 'a.b', 'y')",
+    "regexp_replace(x, 'a.b', 'y', 's')", "regexp_extract(x, 'a.b')", "regexp_extract(x, 'a(.)(b)?', 1)",
+    "regexp_extract(x, '(A)(.)', 2, 'i')", "regexp_matches(x, '(?s)a.b')", "regexp_extract(x, 'q(.)', 1)",
+)  # fmt: skip
 WHOLE = ("$", "")
 EVERYWHERE = ("a.b", "$.a.b", "$.a-b[1]", "$.it''s[1]", '$."a.b"', "x/y", "a b", "[0]")
 PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
@@ -64,6 +72,10 @@ PATHS = (*EVERYWHERE, *WHOLE, "/a/b/1", "/x~1y", "$.a.b[#-1]", "$.a.b[-2]")
         "'a!b' LIKE 'a!!b' ESCAPE '!'",
         "contains('a%b', '%b')",
         r"regexp_replace('aXbX', 'X', '<\0>', 'g')",
+        *(
+            f"(SELECT string_agg(coalesce(cast({call} AS varchar), '-'), '|' ORDER BY n) FROM {LINES} AS t (n, x))"
+            for call in MATCHES
+        ),
         "ends_with('a_b', '_b')",
         "range(3, 0, -1)",
         "generate_series(date '2024-01-01', date '2024-01-05', INTERVAL (1 + 1) DAY)",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.errors import UnsupportedError
 
-from asterism.plan.dialects import formats
+from asterism.plan.dialects import formats, regexes
 from asterism.plan.dialects.jsonpath import steps
 from asterism.plan.dialects.shared import (
     NUMBERS,
@@ -201,9 +201,31 @@ def _item(node: exp.Expr) -> exp.Expr:
     return verbatim(f"({value})[CARDINALITY({value}) + 2 - {place.this.name}]")
 
 
-def _similar(node: exp.Expr) -> exp.Expr:
-    """SIMILAR TO takes a regular expression in DuckDB, and one of SQL's own here."""
-    return verbatim(f"({sql(node.this)} ~ ('^(?:' || {sql(node.expression)} || ')$'))")
+def _pattern(node: exp.Expr, letters: str = "") -> str:
+    """A regular expression, of which one that is written out is read anew."""
+    if isinstance(node, exp.Literal) and "s" not in letters:
+        return sql(exp.Literal.string(regexes.within_lines(node.name)))
+    return sql(node)
+
+
+def _matches(*, whole: bool = False, letters: str = "") -> Rule:
+    """SIMILAR TO, whose pattern is one of SQL's own here, is a match of the whole in DuckDB."""
+
+    def rule(node: exp.Expr) -> exp.Expr:
+        given = letters + regexes.flags(node, "flag")
+        pattern = _pattern(node.expression, given)
+        pattern = f"('^(?:' || {pattern} || ')$')" if whole else pattern
+        return verbatim(f"({sql(node.this)} ~{'*' if 'i' in given else ''} {pattern})")
+
+    return rule
+
+
+def _extracted(node: exp.Expr) -> exp.Expr:
+    """Nothing that matches is an empty text in DuckDB, and NULL here."""
+    number, letters, text = regexes.group(node), regexes.flags(node, "parameters"), sql(node.this)
+    options = "i" if "i" in letters else ""
+    found = f"REGEXP_SUBSTR({text}, {_pattern(node.expression, letters)}, 1, 1, '{options}', {number})"
+    return verbatim(f"CASE WHEN {text} IS NOT NULL THEN COALESCE({found}, '') END")
 
 
 def _series(node: exp.Expr) -> exp.Expr:
@@ -227,9 +249,10 @@ def _star(node: exp.Expr) -> exp.Expr:
 
 def _replaced(node: exp.Expr) -> exp.Expr:
     r"""`\0` is all that matches; here it is `\&`."""
-    made = node.args.get("replacement")
+    made, pattern = node.args.get("replacement"), node.expression
     if isinstance(made, exp.Literal):
         made.replace(exp.Literal.string(made.name.replace("\\0", "\\&")))
+    pattern.replace(verbatim(_pattern(pattern, regexes.flags(node, "modifiers"))))
     return node
 
 
@@ -271,7 +294,11 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.EndsWith: at_the_end(sql),
     exp.Substring: forward,
     exp.Bracket: _item,
-    exp.SimilarTo: _similar,
+    exp.SimilarTo: _matches(whole=True),
+    exp.RegexpLike: _matches(),
+    exp.RegexpILike: _matches(letters="i"),
+    exp.RegexpFullMatch: _matches(whole=True),
+    exp.RegexpExtract: _extracted,
     exp.RegexpReplace: _replaced,
     exp.GenerateSeries: _series,
     exp.Format: refused("format() is another function there: join texts by ||"),

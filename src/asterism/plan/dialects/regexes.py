@@ -29,6 +29,13 @@ def group(node: exp.Expr) -> int:
     return int(given.name)
 
 
+def within_lines(pattern: str) -> str:
+    """The pattern for an engine whose point matches the end of a line as well: RE2's does so with `s` alone."""
+    if re.search(r"\(\?[imU]*s", pattern):
+        return pattern
+    return "".join(r"[^\n]" if part == "." else part for part in _PART.findall(pattern))
+
+
 def alone(pattern: str, number: int = 0, end: str = "$") -> str:
     """The pattern with no group but the one of that number. `end` says the end of the text."""
     count, made = 0, []
