@@ -19,8 +19,9 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser. It has an event loop of this process, which is nobody else's until the module ends."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium: apt-get install chromium")
@@ -33,7 +34,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def occupancy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """occupancy with a month of visitors, and three records that it could not take."""
     house = House.of("occupancy", tmp_path_factory.mktemp("browser"))
@@ -51,7 +52,7 @@ def occupancy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def liberta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """liberta with a fortnight of events in its folder."""
     house = House.of("liberta", tmp_path_factory.mktemp("browser"))
