@@ -7,10 +7,14 @@ from tempfile import mkdtemp
 
 import pytest
 
+from asterism.adapters.obstore import lake as obstore
+from asterism.adapters.smtp import mailer
 from asterism.declare.source import Postgres, Pull
 from asterism.declare.stage import Stage
+from asterism.deploy.validate import SCHEMES
 from asterism.errors import UsageError
-from asterism.wire import Wiring, duckdb_file
+from asterism.outside import PORTS
+from asterism.wire import POSTGRES_SCHEMES, Wiring, duckdb_file
 
 
 def stage(folder: Path, warehouse: str = "duckdb:///:memory:", lake: str = "memory:///") -> Stage:
@@ -117,3 +121,12 @@ def test_a_stage_whose_library_is_not_installed_says_which_extra_has_it(tmp_path
     )
     assert f"of stage {cloud}: needs the package {'boto' if cloud == 'aws' else 'g'}" in done.stdout
     assert f"pip install 'asterism[{cloud}]'" in done.stdout
+
+
+def test_what_check_takes_for_an_address_is_what_the_adapters_take():
+    assert set(PORTS["lake"][1]) == set(obstore.SCHEMES)
+    assert set(PORTS["mail"][1]) == set(mailer.SCHEMES)
+    assert set(POSTGRES_SCHEMES) < set(PORTS["warehouse"][1])
+    for schemes in SCHEMES.values():
+        for setting, known in schemes.items():
+            assert set(known) <= {*PORTS[setting][1], "secret"}

@@ -1,17 +1,13 @@
 """Files of odd types and odd lines, by the command line: into DuckDB, into PostgreSQL, and published."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import duckdb
 import pytest
 from story.house import House
+from unit.cli.typed import Typed
 
-ASTERISM = str(Path(sys.executable).with_name("asterism"))
 TOML = """
 [dev]
 warehouse = "duckdb:///.asterism/dev/w.duckdb"
@@ -44,25 +40,10 @@ THINGS = (
 )
 
 
-class Odd:
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "DATABASE": url}
-
-    def asterism(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [ASTERISM, *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
+class Odd(Typed):
     def put(self, name: str, select: str) -> None:
         with duckdb.connect() as connection:
             connection.execute(f"COPY ({select}) TO '{self.folder / 'things' / name}' (FORMAT parquet)")
-
-    def rows(self, sql: str, *options: str) -> list[dict[str, object]]:
-        return json.loads(self.asterism("query", sql, "--json", *options).stdout)["rows"]
 
 
 @pytest.fixture
@@ -73,7 +54,7 @@ def odd(tmp_path, database):
     (tmp_path / "platform.py").write_text(PLATFORM)
     for name, text in MODELS.items():
         (tmp_path / "models" / f"{name}.sql").write_text(text)
-    made = Odd(tmp_path, database.url)
+    made = Odd(tmp_path, DATABASE=database.url)
     made.put("a.parquet", THINGS)
     (tmp_path / "events" / "e.json").write_text('{"id":1}\n{"id":}\n{"id":2}\n')
     time.sleep(0.5)  # what was written just now may be half there

@@ -1,16 +1,13 @@
 """Commands and the sources they meet: those that work, those that are down, those that refuse."""
 
 import json
-import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from unit.cli.typed import ASTERISM, Typed
 
-ASTERISM = str(Path(sys.executable).with_name("asterism"))
 TOML = '[dev]\nwarehouse = "duckdb:///.asterism/dev/w.duckdb"\nlake = ".asterism/dev/lake"\n'
 PLATFORM = """\
 from asterism import Platform
@@ -23,24 +20,11 @@ platform.pull(Postgres("${DOWN_URL:-postgresql://u:secret@127.0.0.1:1/d}"), into
 MODEL = "-- Orders.\n-- kind: fact\n-- key: id\n-- history: versions\nselect id, amount from shop.orders"
 
 
-class Shop:
-    """A platform in a folder."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "SHOP_URL": url}
-
-    def asterism(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [ASTERISM, *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+class Shop(Typed):
+    """A platform that polls an operational database."""
 
     def count(self) -> int:
-        sql = "select count(*) as n from fact_order"
-        return json.loads(self.asterism("query", sql, "--json").stdout)["rows"][0]["n"]
+        return self.rows("select count(*) as n from fact_order")[0]["n"]
 
 
 @pytest.fixture
@@ -52,7 +36,7 @@ def shop(tmp_path, database):
         file = tmp_path / "shop" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return Shop(tmp_path / "shop", database.url)
+    return Shop(tmp_path / "shop", SHOP_URL=database.url)
 
 
 def test_a_source_that_is_down_stops_no_other(shop):
