@@ -61,8 +61,9 @@ class Desk:
         try:
             engine, lake, parquet = self.wiring.engine(), self.wiring.lake(), self.wiring.parquet()
             streams = Streams.of(declared, self.wiring.lines()) if self.project.takes_records else None
-            landing, tracer = _lands(self.project), self.tracer
-            return _opened(Warehouse(engine, lake, parquet, models, landing, streams, self.wiring.register(), tracer))
+            landing, register, tracer = _lands(self.project), self.wiring.register(), self.tracer
+            dated = frozenset(pull.into for pull in self.project.pulls if pull.dated)
+            return _opened(Warehouse(engine, lake, parquet, models, landing, streams, register, tracer, dated))
         except BaseException:
             self.wiring.close()  # or the next try would meet a file that this one still has open
             raise

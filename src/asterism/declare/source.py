@@ -125,3 +125,8 @@ class Pull:
     """A cron expression in UTC, in the place of `every`. A tick that was missed while nothing ran is made up for."""
     notified: Stream | None = None
     """A stream into which the source's service sends notifications of what changed."""
+
+    @property
+    def dated(self) -> bool:
+        """Whether its rows come day by day, each whole, without an end: see the port of the same name."""
+        return isinstance(self.source, Amplitude)

@@ -96,6 +96,8 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     shapes = [warehouse.shape(landed) for landed in manifest.tables]
     created, reshaped = _stand(warehouse, manifest.source, shapes)
     totals |= created | reshaped
+    before = warehouse.ledger.position(manifest.source)
+    warehouse.ledger.move(manifest.source, position)  # before the models: they wait for a source that is being loaded
     noted: list[tuple[Any, ...]] = []
     stood: set[str] = set()
     if manifest.moment is not None and warehouse.engine.makes_tables_apart:
@@ -120,7 +122,6 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         did = (applied.removed, applied.added, manifest.polled_at)
         noted.append((shape.name, landed.object or "", landed.rows, landed.deletions, *did))
     warehouse.ledger.batch(manifest.source, manifest.seq, noted)
-    before = warehouse.ledger.position(manifest.source)
     if manifest.complete and before is not None and before.loading:
         totals |= {name for name in warehouse.raw_tables() if name.startswith(f"{manifest.source}.")}
     done = Committed(removed=removed, added=added)
@@ -129,7 +130,6 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
         work.stood |= stood
         work.run()
         done = finish(warehouse, work, done)
-    warehouse.ledger.move(manifest.source, position)
     return done
 
 
@@ -142,7 +142,7 @@ def _refresh(
 ) -> Refresh:
     compiled = warehouse.compiled(warehouse.raw_tables().values())
     session, ledger, tracer = warehouse.session, warehouse.ledger, warehouse.tracer
-    return Refresh(session, ledger, compiled, moment, changes, totals, held, tracer=tracer)
+    return Refresh(session, ledger, compiled, moment, changes, totals, held, warehouse.dated, tracer=tracer)
 
 
 def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:

@@ -199,6 +199,10 @@ class Ledger:
         self._session.later("INSERT INTO _asterism.refreshes VALUES ($1, $2, $3)", values)
         return noted
 
+    def loading(self) -> frozenset[str]:
+        """The sources of which a part is there only: an initial load, or many rows at once, goes on."""
+        return frozenset(name for (name,) in self._session.rows("SELECT source FROM _asterism.cursors WHERE loading"))
+
     def refreshes(self, since: int, limit: int) -> tuple[RefreshNote, ...]:
         """The latest refreshes from number `since` on, at most `limit`, in order."""
         found = self._session.rows(

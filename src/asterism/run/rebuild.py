@@ -79,10 +79,11 @@ def refresh(
     def work(held: dict[str, str]) -> Committed:
         _, begun = warehouse.ledger.begin_refresh(asked)
         compiled: Compiled = warehouse.compiled(warehouse.raw_tables().values())
-        step = Refresh(warehouse.session, warehouse.ledger, compiled, begun, held=held, tracer=warehouse.tracer)
+        session, ledger, tracer = warehouse.session, warehouse.ledger, warehouse.tracer
+        step = Refresh(session, ledger, compiled, begun, held=held, dated=warehouse.dated, tracer=tracer)
         step.run(only, full=full, again=again)
         if not step.report and not held:
-            return Committed()
+            return Committed(held=ledger.held())
         return finish(warehouse, step, Committed())
 
     with warehouse.tracer.span("models", "models"):

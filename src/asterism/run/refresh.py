@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +23,8 @@ from asterism.run.ledger import Ledger, ModelState
 from asterism.run.session import Session, quote
 from asterism.run.tables import Tables, foreign_key, own_columns
 from asterism.run.trace import SILENT
+
+_LOAD = "waits for the initial load of "
 
 
 class Broken(Exception):
@@ -57,6 +60,8 @@ class Refresh:
     totals: set[str] = field(default_factory=set)
     held: Mapping[str, str] = field(default_factory=dict)
     """Models that failed in an earlier try of this refresh, with their errors."""
+    dated: AbstractSet[str] = frozenset()
+    """Sources that models do not wait for; see `Warehouse`."""
     report: list[Refreshed] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     noted: dict[str, ModelState] = field(default_factory=dict)
@@ -86,7 +91,11 @@ class Refresh:
                 continue
             if self.session.columns(name):
                 continue
-            states = self.ledger.models() if states is None else states
+            if states is None:
+                states = self.ledger.models()
+                behind |= self._unloaded(states)
+            if name in behind:
+                continue
             if name in states:
                 behind[name] = f"waits for {name}"
                 continue
@@ -102,10 +111,10 @@ class Refresh:
         """Refresh what its inputs, its own text or the clock call for; `again`: held models too. Raises Broken."""
         states = self.ledger.models()
         chosen = set(only)
-        behind: dict[str, str] = {}
+        behind = self._unloaded(states)
         for plan in self.compiled.plans:
             name, state = plan.table.name, states.get(plan.table.name)
-            stuck = self._stuck(plan, behind)
+            stuck = behind.get(name) or self._stuck(plan, behind)
             if stuck is not None:
                 behind[name] = stuck
                 self._hold(plan, state, stuck)
@@ -114,7 +123,7 @@ class Refresh:
             if state is not None and state.state == "held" and not (forced or again or self._stirred(plan, state)):
                 behind[name] = state.error
                 continue
-            if forced or self._is_new(plan, state):
+            if forced or _is_new(plan, state):
                 self.afresh.add(name)
             total = name in self.afresh or self._is_due(plan, state)
             if total or any(table in self.changes for table in plan.inputs):
@@ -143,9 +152,10 @@ class Refresh:
                 return f"waits for {table}"
         return None
 
-    @staticmethod
-    def _is_new(plan: Plan, state: ModelState | None) -> bool:
-        return state is None or state.fingerprint != plan.fingerprint or state.state == "held"
+    def _unloaded(self, states: Mapping[str, ModelState]) -> dict[str, str]:
+        if not any(_is_new(plan, states.get(plan.table.name)) for plan in self.compiled.plans):
+            return {}
+        return awaited(self.compiled, states, self.ledger.loading() - self.dated)
 
     def _is_due(self, plan: Plan, state: ModelState | None) -> bool:
         """Whether the whole table is to be computed, though it is what it was meant to be."""
@@ -287,6 +297,10 @@ class Refresh:
         return self.session.engine.dialect
 
     def _hold(self, plan: Plan, state: ModelState | None, error: str) -> None:
+        if state is None and error.startswith(_LOAD):
+            return  # nothing is wrong with it: it is built when the load ends
+        if state is not None and (state.state, state.error, state.fingerprint) == ("held", error, plan.fingerprint):
+            return
         since = state.since if state is not None and state.state == "held" else self.moment
         refreshed = state.refreshed_at if state else None
         self.noted[plan.table.name] = ModelState(plan.fingerprint, "held", error, since, refreshed, None)
@@ -301,3 +315,23 @@ class Refresh:
             if name.startswith("_asterism."):
                 self.tables.drop(name)
             self.ledger.forget_model(name)
+
+
+def awaited(compiled: Compiled, states: Mapping[str, ModelState], loading: AbstractSet[str]) -> dict[str, str]:
+    """The tables that are not built as they are meant to be, and would show a part of a source; with their reasons.
+
+    `loading` are the sources of which a part is there only. Tables that stand as they are meant to be go on.
+    """
+    found: dict[str, str] = {}
+    for plan in compiled.plans:
+        if _is_new(plan, states.get(plan.table.name)):
+            for table in sorted(plan.inputs):
+                source = table.rpartition(".")[0]
+                reason = found.get(table) or (_LOAD + source if source in loading else None)
+                if reason:
+                    found[plan.table.name] = reason
+    return found
+
+
+def _is_new(plan: Plan, state: ModelState | None) -> bool:
+    return state is None or state.fingerprint != plan.fingerprint or state.state == "held"

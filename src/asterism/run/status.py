@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from asterism.run.ledger import Ledger, PublicationState, Run, Warned
+from asterism.run.refresh import awaited
 from asterism.run.session import quote
 from asterism.run.warehouse import Warehouse
 
@@ -96,6 +97,7 @@ def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
     compiled = warehouse.compiled(warehouse.raw_tables().values())
     unplanned = warehouse.unplanned(compiled)
     plans = {plan.table.name: plan for plan in compiled.plans if plan.model is not None}
+    unloaded = awaited(compiled, states, warehouse.ledger.loading() - warehouse.dated)
     found = []
     for model in sorted(warehouse.models, key=lambda each: each.name):
         plan, state = plans.get(model.name), states.get(model.name)
@@ -107,7 +109,8 @@ def _models(warehouse: Warehouse) -> tuple[ModelStatus, ...]:
             kind, reason = unplanned[model.name]
             found.append(ModelStatus(model.name, kind, "", rows, None, None, reason))
         elif state is None:
-            found.append(ModelStatus(model.name, "new", plan.maintenance, None, None, None, ""))
+            kind, reason = ("waiting", unloaded[model.name]) if model.name in unloaded else ("new", "")
+            found.append(ModelStatus(model.name, kind, plan.maintenance, None, None, None, reason))
         else:
             found.append(
                 ModelStatus(

@@ -46,6 +46,8 @@ class Warehouse:
     """Who is told of the tables that sources land, so that they are found in the lake."""
     tracer: Tracer = SILENT
     """Who is told of the work."""
+    dated: frozenset[str] = frozenset()
+    """Sources whose rows come day by day: models show the days that are there, and wait for no more."""
     unsure: set[str] = field(default_factory=set)
     """Sources whose landing may hold a batch that was never committed: after a failure."""
     sure: set[str] = field(default_factory=set)

@@ -15,7 +15,6 @@ import typer
 from asterism.cli import show
 from asterism.cli.common import DebugOption, JsonOption, ProjectOption, StageOption, common, shown
 from asterism.declare.case import Case
-from asterism.declare.source import Amplitude
 from asterism.errors import AsterismError, ProjectError
 from asterism.project.load import Project, load
 from asterism.wire import vault
@@ -105,7 +104,7 @@ def _bench(project: Project) -> Iterator[Bench]:
                 wiring.engine(), wiring.lake(), wiring.parquet(), models, processed=False, streams=streams
             )
             warehouse.ledger.prepare()
-            known = [pull for pull in project.pulls if isinstance(pull.source, Amplitude)]
+            known = [pull for pull in project.pulls if pull.dated]
             tables = {table.name: table for pull in known for table in wiring.source(pull).describe()}
             yield Bench(project.platform, project.queries, warehouse, streams, wiring.states(), tables)
 
