@@ -18,7 +18,7 @@ import httpx
 import pytest
 from gcs_server import Buckets, gcs_server
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 COMMAND = Path(__file__).parents[1] / ".emulators" / "venv" / "bin" / "ministack"
 _WITNESSED = (COMMAND.with_name("python"), "-P", Path(__file__).with_name("ministack_witness.py"))
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @contextmanager

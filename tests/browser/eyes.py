@@ -14,7 +14,7 @@ from story.house import House
 
 ROOT = Path(__file__).parents[2]
 PICTURES = Path(os.environ.get("SCREENSHOTS") or ROOT / ".screenshots")
-PATIENCE = 30_000.0
+PATIENCE = 90_000.0
 """Milliseconds within which a page has to show something, however busy the machine is."""
 
 

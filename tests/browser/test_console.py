@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, expect
 from story.house import House
 
 expect.set_options(timeout=PATIENCE)
-pytestmark = pytest.mark.timeout(180)
-
 PAGES = {
     "/": "Platform", "/console/dashboards": "Dashboards", "/console/sql": "SQL", "/console/live": "Live",
     "/console/quarantine": "Quarantine", "/console/runs": "Runs", "/console/diagram": "Diagram",

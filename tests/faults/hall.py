@@ -68,7 +68,7 @@ MODEL = """\
 -- key: service
 select service, count(*) as events, sum(event) as inside from accesses group by service
 """
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass
@@ -184,7 +184,7 @@ class Client:
         self.thread.start()
 
     def run(self) -> None:
-        with httpx.Client(timeout=10) as client:
+        with httpx.Client(timeout=60) as client:
             for key, body in self.bodies:
                 while not self.stop.is_set():
                     try:

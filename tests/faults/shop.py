@@ -115,7 +115,7 @@ class Shop:
             yield running
             process.send_signal(signal.SIGTERM)
             running.next("stopped")
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=60)
             assert process.returncode == 0, errors
             assert "Traceback" not in errors, errors
         finally:
@@ -134,7 +134,7 @@ class Running:
     def next(self, event: str, **holding: Any) -> dict[str, Any]:
         """The next event of this name that holds these values."""
         while True:
-            found = self._events.get(timeout=40)
+            found = self._events.get(timeout=60)
             if found["event"] == event and all(found[name] == value for name, value in holding.items()):
                 return found
 

@@ -24,7 +24,7 @@ VICTIM = Path(__file__).with_name("victim.py")
 TARGETS = (None, "landing", "refreshing", "committing", "processed", None, "landed", "applying", "cursor", "manifest")
 """Where a kill is aimed at, in turn; None is any time at all."""
 ONE_BY_ONE = ("landing", "manifest", "landed", "applying", "refreshing", "processed", "cursor", "committing")
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 
 
 @dataclass
@@ -132,7 +132,6 @@ def final_check(scene: Scene) -> None:
 
 
 @pytest.mark.slow(37)
-@pytest.mark.timeout(240)
 def test_nothing_is_lost_by_ten_kills(tmp_path: Path, database: Database) -> None:
     scene = copied(tmp_path / "totesys", database, chunk_rows=500)
     settle(scene, keep=600)
@@ -141,7 +140,6 @@ def test_nothing_is_lost_by_ten_kills(tmp_path: Path, database: Database) -> Non
 
 
 @pytest.mark.slow(30)
-@pytest.mark.timeout(240)
 def test_nothing_is_lost_by_kills_with_postgresql_as_the_warehouse(
     tmp_path: Path, make_database: Callable[[], Database]
 ) -> None:

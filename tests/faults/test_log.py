@@ -22,7 +22,7 @@ from asterism.ports.log import Entry
 from asterism.run.collect import Collector
 
 VICTIM = Path(__file__).with_name("log_victim.py")
-PATIENCE = 60.0
+PATIENCE = 120.0
 disk = test_disk.disk
 
 
@@ -42,7 +42,6 @@ def appended(log: SqliteLog, name: str, size: int, count: int = 10) -> list[str]
 
 
 @pytest.mark.slow(15)
-@pytest.mark.timeout(300)
 def test_what_was_acknowledged_before_a_kill_stands_once(tmp_path: Path) -> None:
     path, rng = tmp_path / "log.db", Random(7)
     acknowledged: list[str] = []

@@ -29,7 +29,7 @@ SUMS = (
     "select (select count(*) from analysis.dim_item), (select sum(amount) from analysis.fact_sale where is_current), "
     "(select sum(amount) from analysis.sales_per_item)"
 )
-PATIENCE = 60.0
+PATIENCE = 120.0
 IN_CI = 5
 
 
@@ -167,7 +167,6 @@ def _has_column(target: Database, name: str) -> bool:
     return bool(target.rows(f"select 1 from information_schema.columns where column_name = '{name}'"))
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kills", [IN_CI, pytest.param(50, marks=pytest.mark.soak)])
 def test_a_platform_that_is_killed_anywhere_publishes_each_refresh_once(
     make_database: Callable[[], Database], tmp_path: Path, kills: int

@@ -23,7 +23,6 @@ VICTIM = Path(__file__).with_name("store_victim.py")
 KILLS = 4
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("store", ["sqlite", "bigtable"])
 def test_each_event_is_one_row_however_often_its_writers_are_killed(
     request: pytest.FixtureRequest, tmp_path: Path, store: str

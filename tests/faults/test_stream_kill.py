@@ -17,7 +17,6 @@ IN_CI, IN_SOAK = 20, 200
 
 
 @pytest.mark.slow(70)
-@pytest.mark.timeout(300)
 def test_what_was_acknowledged_is_there_once_over_kills(tmp_path: Path) -> None:
     kill(tmp_path, IN_CI, seed=1)
 

@@ -14,7 +14,6 @@ EVENTS, CLIENTS, BATCH = 100_000, 8, 200
 
 
 @pytest.mark.slow(25)
-@pytest.mark.timeout(300)
 def test_a_hundred_thousand_events_sent_twice_shuffled_by_eight_clients(tmp_path: Path) -> None:
     rng, hall = Random(7), Hall(tmp_path / "hall")
     hall.make()

@@ -28,7 +28,7 @@ from asterism.run.view import ViewWorker
 VICTIM = Path(__file__).with_name("view_victim.py")
 NOON = datetime(2024, 1, 1, 12)
 KILLS = 8
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 class Scene:
@@ -91,7 +91,6 @@ def until(so: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.timeout(300)
 def test_a_view_that_is_killed_again_and_again_counts_each_record_once(scene: Scene) -> None:
     for _ in range(KILLS):
         before = scene.version(VIEWS[0])

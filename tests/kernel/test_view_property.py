@@ -177,7 +177,6 @@ hours, half, tolerance = timedelta(hours=1), timedelta(minutes=20), timedelta(mi
 WINDOWS = {"none": None, "tumbling": Window("at", hours, hours, tolerance), "hopping": Window("at", hours, half)}
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("key", ["meter", None])
 @given(life=st.lists(readings | happenings, min_size=15, max_size=60))

@@ -21,7 +21,7 @@ import zstandard
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ASTERISM = Path(sys.executable).with_name("asterism")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass

@@ -42,8 +42,6 @@ QUERY = """\
 select event_type, events, users from events_by_type order by event_type
 """
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class Apps:
     """A platform of its own, and the service that it pulls from."""

@@ -26,8 +26,6 @@ from unit.adapters.smtp.postbox import Postbox, postbox
 from unit.adapters.sns.service import CERTIFICATE_URL, SUBSCRIBE_URL, Host, certificate, confirmation, key, signed
 from unit.adapters.sns.service import notification as unsigned
 
-pytestmark = pytest.mark.timeout(300)
-
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:jupiter-dev"
 NOW = datetime.now(UTC).replace(tzinfo=None)
 LONG_AGO = NOW.date() - timedelta(days=3)

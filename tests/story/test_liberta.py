@@ -35,8 +35,6 @@ GENERATOR = runpy.run_path(str(EXAMPLE / "generator" / "generate.py"), run_name=
 EVENTS = 25_000
 A_BAD_LINE = '{"arrival_ts":"soon","data":{"category":"design","user_id":"u1","session_id":"s1"}}'
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @dataclass(frozen=True)
 class Liberta:

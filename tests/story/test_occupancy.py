@@ -16,8 +16,6 @@ import pytest
 from story.clouds import move_to_aws, move_to_gcp
 from story.house import EXAMPLES, House
 
-pytestmark = pytest.mark.timeout(300)
-
 ACCESS = {"eventTime": "2019-08-05 14:02:11", "event": 1, "service": "door-3"}
 SCOPES = ("ingest:accesses", "read", "admin")
 BROKEN = """

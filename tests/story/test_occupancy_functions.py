@@ -33,8 +33,6 @@ from story.house import House
 from asterism.adapters.gcp.topics import Topics
 from asterism.adapters.postgres.embedded import embedded
 
-pytestmark = pytest.mark.timeout(300)
-
 STAGE = """
 [deployed]
 warehouse = "${{secret:WAREHOUSE_URL}}"

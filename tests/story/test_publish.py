@@ -22,8 +22,6 @@ select counterparty_legal_country as country, sum(units_sold * unit_price) as re
 from {0}fact_sales_order join {0}dim_counterparty using (counterparty_id) where is_current group by 1 order by 1
 """
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @dataclass(frozen=True)
 class Totesys:

@@ -19,8 +19,6 @@ lake = ".asterism/dev/lake"
 # What was sent is there when it is asked for: whoever reads the guide is no quicker than that.
 WAITING = "until asterism {} --json | grep -q '{}'; do sleep 0.1; done\n"
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)

@@ -48,8 +48,6 @@ ELEVEN = {
     "dim_counterparty": 20,
 }
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @dataclass(frozen=True)
 class Totesys:

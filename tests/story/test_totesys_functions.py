@@ -18,8 +18,6 @@ from story.test_totesys import ELEVEN, Totesys
 
 from asterism.adapters.postgres.embedded import embedded
 
-pytestmark = pytest.mark.timeout(300)
-
 _CALL = """
 import json, sys
 from asterism.entry.aws_lambda import handler

@@ -18,8 +18,6 @@ from gcs_server import Buckets
 from story.clouds import copy_lake, move_to_aws, move_to_gcp
 from story.house import EXAMPLES, House
 
-pytestmark = pytest.mark.timeout(300)
-
 ANA = {
     "name": {"first_name": "Ana", "middle_name": "Q.", "last_name": "Roe"},
     "address": {"city": "Lodz", "zip_code": "02169", "phone": "555"},

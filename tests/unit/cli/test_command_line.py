@@ -347,7 +347,7 @@ def test_other_commands_work_while_run_holds_the_warehouse(shop, number):
         assert str(process.pid) in second
     finally:
         process.send_signal(number)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert json.loads(output.splitlines()[-1])["event"] == "stopped"
     assert result(shop, "status")["platform"] == "shop"
@@ -356,11 +356,11 @@ def test_other_commands_work_while_run_holds_the_warehouse(shop, number):
 def test_a_run_that_was_killed_leaves_nothing_in_the_way(shop):
     process = start(shop)
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert result(shop, "refresh")["held"] == []
     process = start(shop)
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -406,7 +406,7 @@ def test_two_commands_at_once_wait_for_each_other(shop):
         subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
     for process in processes:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
 
 

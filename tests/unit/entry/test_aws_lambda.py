@@ -21,8 +21,6 @@ from asterism.ports.log import Entry, Logged
 from asterism.run.records import landed
 from asterism.run.tokens import Tokens
 
-pytestmark = pytest.mark.timeout(300)
-
 MORE = """
 from asterism.sources import Sns
 

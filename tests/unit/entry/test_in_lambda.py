@@ -19,7 +19,6 @@ from story.house import House
 
 from asterism.run.tokens import Tokens
 
-pytestmark = pytest.mark.timeout(300)
 SOURCE = Path(__file__).parents[3] / "src"
 STREAMS = ("raw-users", "users", "_quarantine")
 FUNCTIONS = {

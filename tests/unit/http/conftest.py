@@ -172,7 +172,7 @@ class Served:
         assert self._up.wait(20)
         transport = httpx.HTTPTransport(retries=20)  # it says where it listens just before it does
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=20, transport=transport
+            base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60, transport=transport
         )
         return self
 

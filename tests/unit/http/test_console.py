@@ -25,7 +25,7 @@ OWN = {"Asterism-Console": "1"}
 def login(served: Served, *scopes: str) -> Iterator[httpx.Client]:
     """A browser with a session."""
     text = served.tokens.create(scopes)[0]
-    with httpx.Client(base_url=served.client.base_url, trust_env=False, timeout=20) as browser:
+    with httpx.Client(base_url=served.client.base_url, trust_env=False, timeout=60) as browser:
         assert browser.post("/session", json={"token": text}, headers=OWN).status_code == 200
         yield browser
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def connected(served: Served, *parts: bytes) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         for part in parts:
             connection.sendall(part)
         yield connection

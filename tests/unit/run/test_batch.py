@@ -34,7 +34,7 @@ NUMBERS = Table("s.numbers", (Column("n", "BIGINT", nullable=False), Column("sai
 OTHERS = replace(NUMBERS, name="t.numbers")
 PULL = Pull(Postgres("chunks"), "s", every=timedelta(days=1), reconcile=timedelta(days=365))
 CHUNKS, ROWS = 4, 100
-PATIENCE = 30.0
+PATIENCE = 120.0
 STAR = (
     Model("star", Path("star.sql"), "Numbers.", "select n, said from s.numbers", 1, "fact", ("n",)),
     Model(
