@@ -85,7 +85,10 @@ class Desk:
         return Writer(self.warehouse, self.streams, self.wiring.log(), awaited)
 
     def catch_up(self) -> None:
-        """Take into the tables what the log has now, and all that transforms and views make of it. Raises LogError."""
+        """Take into the tables what the log has now, and all that transforms and views make of it.
+
+        Raises LogError, and SourceError where a stream stands still: its table lacks what the log has.
+        """
         from asterism.run.settle import make, makers, settle
 
         platform, log, storings = self.project.platform, self.wiring.log(), self.project.platform.storings
@@ -94,6 +97,8 @@ class Desk:
         else:
             make(platform, log, self.wiring.states(), storings, self.wiring.events(self.project))
         self.writer.catch_up()
+        for error in self.writer.still().values():
+            raise error
 
     def reopen(self) -> None:
         """Close everything; what is needed is opened anew. For when a connection has been lost."""

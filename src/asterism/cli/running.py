@@ -92,10 +92,10 @@ class Running:
         self.say = telemetry.say
         self.turns = Turns()
         tracer, turn = telemetry.tracer, self.turns.turn
-        self.crew = Crew(desk.project, desk.wiring, self.stumbled, serve, self.recovered, tracer, telemetry.form)
+        self.watch = Watch(desk, turn, self.scheduled, self.say, self.troubled)
+        self.crew = Crew(desk.project, desk.wiring, self.stumbled, serve, self.watch.well, tracer, telemetry.form)
         self.questions = Questions(desk, turn)
         self.couriers = Couriers(desk.project, lambda: desk.warehouse, turn, self.published, self.stumbled, tracer)
-        self.watch = Watch(desk, turn, self.scheduled, self.say, self.troubled)
         self.telemetry = telemetry
         self.stopping = threading.Event()
         self.fault: BaseException | None = None
@@ -179,6 +179,7 @@ class Running:
         """Take what stands in the log into the warehouse."""
         with self.turns.turn():
             done = self.desk.writer.step()
+        self.watch.halted(done.still)
         if done.records:
             tables = ", ".join(f"{r.table} -{r.removed} +{r.added}" for r in done.done.refreshed)
             text = f"streams: {done.records} records, {done.seconds:.3f} s{': ' + tables if tables else ''}"
@@ -238,7 +239,7 @@ class Running:
 
     def published(self, done: Published) -> None:
         """Tell of what a courier carried."""
-        self.recovered(f"publication {done.publication}")
+        self.watch.well(f"publication {done.publication}")
         said = publish.described(done)
         tables = ", ".join(f"{t['table']} -{t['removed']} +{t['added']}" for t in said["tables"])
         text = f"published {done.publication}: {done.refreshes} refreshes, {done.seconds:.3f} s: {tables}"
@@ -252,10 +253,6 @@ class Running:
         """What works on a thread of its own has failed."""
         self.watch.failed(name, error)
         self.troubled(name, error)
-
-    def recovered(self, name: str) -> None:
-        """It works again."""
-        self.watch.well(name)
 
     def troubled(self, name: str, error: AsterismError) -> None:
         """Tell of a failure on another thread."""

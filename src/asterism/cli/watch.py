@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,6 +53,8 @@ class Watch:
         self.disks: dict[Path, tuple[int, int]] = {}
         self.behind: tuple[PublicationStatus, ...] = ()
         self._herald = Herald(desk.wiring.alerts, failed)
+        self._tell = failed
+        self._still: frozenset[str] = frozenset()
         self._started = now()
         self._is_read = False
         self._unnoted: list[Incident] = []
@@ -86,6 +88,15 @@ class Watch:
     def well(self, name: str) -> None:
         """It works again."""
         self._crew.pop(name, None)
+
+    def halted(self, still: Mapping[str, AsterismError]) -> None:
+        """Which streams stand still now, and why, while the others go on."""
+        for name in self._still - still.keys():
+            self.well(f"stream {name}")
+        for name in still.keys() - self._still:
+            self.failed(f"stream {name}", still[name])
+            self._tell(f"stream {name}", still[name])
+        self._still = frozenset(still)
 
     def measures(self) -> list[Measure]:
         """How everything is: what the last look has found, and the log as it is now."""

@@ -178,6 +178,8 @@ class Site:
             while self.desk.writer.step().full:
                 yield 1
             self._called()
+            for error in self.desk.writer.still().values():  # the others have gone on
+                raise error
         elif consumer.startswith(TRANSFORM):
             worker = self._transform(consumer.removeprefix(TRANSFORM))
             while count := worker.step():

@@ -215,12 +215,11 @@ def _alter(warehouse: Warehouse, shape: Table) -> bool:
             f"its key was {', '.join(known.key)} and is {', '.join(shape.key)}",
             "Reset the stage, and load it afresh.",
         )
-    streams = warehouse.streams
     remedy = _AFRESH
-    if streams is not None and shape.name in streams.shapes:
+    if warehouse.streams is not None and shape.name in warehouse.streams.shapes:
         remedy = _ANEW
-        for column in known.columns:
-            _refuse_loss(session, shape, column)
+        if (error := misfit(warehouse, shape)) is not None:
+            raise error
     changed = _reshape(session, shape, {column.name: column for column in known.columns}, remedy)
     if changed:
         session.reshaped(shape.name)
@@ -228,20 +227,41 @@ def _alter(warehouse: Warehouse, shape: Table) -> bool:
     return changed
 
 
-def _refuse_loss(session: Session, shape: Table, old: Column) -> None:
-    """Raise SourceError where what a stream's column holds could not be said in its new type and back."""
-    new = next((each for each in shape.columns if each.name == old.name), old)
-    if _same_type(session, old.type, new.type):
-        return
+def differs(warehouse: Warehouse, shape: Table) -> bool:
+    """Whether a table is there that has not the columns that it is described with."""
+    known = warehouse.raw_tables().get(shape.name)
+    types = {column.name: column.type for column in known.columns} if known is not None else {}
+    return known is not None and not all(
+        column.name in types and _same_type(warehouse.session, types[column.name], column.type)
+        for column in shape.columns
+    )
+
+
+def misfit(warehouse: Warehouse, shape: Table) -> SourceError | None:
+    """Why a stream's table cannot have the columns that it is described with; None where nothing stored is lost by it.
+
+    Changes nothing. The engine may still refuse.
+    """
+    known = warehouse.raw_tables().get(shape.name)
+    wanted = {column.name: column for column in shape.columns}
+    for old in known.columns if known is not None else ():
+        new = wanted.get(old.name, old)
+        if _loses(warehouse.session, shape.name, old, new.type):
+            return _misfit(shape, old, new, _ANEW)
+    return None
+
+
+def _loses(session: Session, table: str, old: Column, kind: str) -> bool:
+    """Whether what a column holds could not be said in another type and back."""
+    if _same_type(session, old.type, kind):
+        return False
     name = quote(old.name)
-    lost = f"CAST(CAST({name} AS {new.type}) AS {old.type}) IS DISTINCT FROM {name}"
-    condition = f"{name} IS NOT NULL" if "JSON" in {old.type, new.type} else lost
+    lost = f"CAST(CAST({name} AS {kind}) AS {old.type}) IS DISTINCT FROM {name}"
+    condition = f"{name} IS NOT NULL" if "JSON" in {old.type, kind} else lost
     try:
-        lossy = bool(session.rows(f"SELECT 1 FROM {quote(shape.name)} WHERE {condition} LIMIT 1"))
+        return bool(session.rows(f"SELECT 1 FROM {quote(table)} WHERE {condition} LIMIT 1"))
     except EngineError:
-        lossy = True
-    if lossy:
-        raise _misfit(shape, old, new, _ANEW)
+        return True
 
 
 def _misfit(shape: Table, old: Column, new: Column, remedy: str) -> SourceError:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 
 from asterism.declare.stream import Stream
-from asterism.errors import AsterismError
+from asterism.errors import AsterismError, SourceError
 from asterism.ports.log import Entry, Log, Logged, Offsets
-from asterism.run.commit import Committed, stand
+from asterism.run.commit import Committed, differs, misfit, stand
 from asterism.run.land import LandedTable
 from asterism.run.ledger import Position, Run, now
 from asterism.run.pull import first_contact
@@ -29,6 +30,8 @@ FULL = 2_000_000
 """Bytes of records of a stream, from which more may wait than one read brings."""
 GATHERING = 60.0
 """Seconds for which a stream that goes to the lake alone gathers records for an object, unless they fill one sooner."""
+PATIENCE = 300.0
+"""Seconds after which it is tried again to give a table the columns that its stream is declared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Written:
     full: bool
     """Whether more waits."""
     seconds: float
+    still: Mapping[str, SourceError]
+    """The streams that stand still, and why."""
 
 
 class Writer:
@@ -50,9 +55,15 @@ class Writer:
     A stream that goes to the lake alone is landed and no more, an object a minute unless it fills one sooner. Its
     position moves with the others': each record is in the lake, and in one object, but for what died in between and
     what the log brings twice. So who reads the objects takes an id once.
+
+    A stream whose table cannot have the columns that it is declared with stands still, and no other: nothing of it is
+    read, so that the log keeps it, and what was read before stands as it is.
     """
 
-    def __init__(self, warehouse: Warehouse, streams: Streams, log: Log, awaited: Collection[str] = ()) -> None:
+    def __init__(
+        self, warehouse: Warehouse, streams: Streams, log: Log, awaited: Collection[str] = (),
+        patience: float = PATIENCE,
+    ) -> None:  # fmt: skip
         """`awaited`: the streams of views that must not run ahead of the table."""
         self._awaited = frozenset() if log.numbered else frozenset(awaited)
         self._warehouse = warehouse
@@ -60,6 +71,17 @@ class Writer:
         self._log = log
         self._prepared = False
         self._due: dict[str, float] = {}
+        self._patience = patience
+        self._still: dict[str, SourceError] = {}
+        self._again = -math.inf  # when tables are looked at that are not as their streams are declared
+
+    def still(self) -> Mapping[str, SourceError]:
+        """The streams that stand still, and why; before the first step what can be told of it by looking."""
+        if self._prepared:
+            return self._still
+        shapes = [shape for shape in self._streams.shapes.values() if not shape.stream.lake_only]
+        looked = ((shape.stream.name, misfit(self._warehouse, shape.table)) for shape in shapes)
+        return {name: error for name, error in looked if error is not None}
 
     def step(self, *, gather: bool = True) -> Written:
         """Take in what has come; answer at once where nothing has. Raises LogError, LakeError, EngineError.
@@ -74,7 +96,7 @@ class Writer:
                 written = self._step(position, started, gather=gather)
                 span.note(rows=written.records)
         except AsterismError as error:
-            self._prepared = False
+            self._prepared, self._again = False, -math.inf
             error.run, seconds = uuid.uuid4().hex, perf_counter() - started
             warehouse.note_run(Run(error.run, "consume", SOURCE, now(), seconds, "failed", error=str(error)))
             raise
@@ -87,12 +109,16 @@ class Writer:
 
     def _step(self, position: Position, started: float, *, gather: bool) -> Written:
         offsets = _offsets(position)
+        if monotonic() >= self._again:
+            position = self._reshape(position, offsets)
         tables: list[LandedTable] = []
         handed: dict[Stream, list[Logged]] = {}
         warehouse = self._warehouse
         total, full = 0, False
         for shape in self._streams.shapes.values():
             name = shape.stream.name
+            if name in self._still:
+                continue
             records = self._read(shape.stream, offsets.get(name, {}), gather=gather)
             if records:
                 offsets[name] = _beyond(offsets.get(name, {}), records)
@@ -115,7 +141,29 @@ class Writer:
                 self._log.append(handed_on(stream.name), entries, stream.dedupe)
             for name, reached in offsets.items():
                 self._log.commit(name, CONSUMER, reached)
-        return Written(total, done, full, perf_counter() - started)
+        return Written(total, done, full, perf_counter() - started, self._still)
+
+    def _reshape(self, position: Position, offsets: Mapping[str, Offsets]) -> Position:
+        """Give each table the columns that its stream is declared with now, in a batch of its own; answer the position.
+
+        A stream whose table cannot have them stands still from here on.
+        """
+        warehouse, known, self._still = self._warehouse, self._still, {}
+        for shape in self._streams.shapes.values():
+            if shape.stream.lake_only or not differs(warehouse, shape.table):
+                continue
+            started, name = perf_counter(), shape.stream.name
+            try:
+                _commit(warehouse, position, offsets, [_described(shape, 0, None)])
+            except SourceError as error:
+                self._still[name] = error
+                if str(error) != str(known.get(name)):
+                    error.run, seconds = uuid.uuid4().hex, perf_counter() - started
+                    run = Run(error.run, "consume", f"stream {name}", now(), seconds, "failed", error=str(error))
+                    warehouse.note_run(run)
+            position = warehouse.ledger.position(SOURCE) or position
+        self._again = monotonic() + self._patience if self._still else math.inf
+        return position
 
     def _read(self, stream: Stream, after: Offsets, *, gather: bool) -> list[Logged]:
         """What is to be landed of a stream now. A log without numbers is not asked before: it may answer only once."""

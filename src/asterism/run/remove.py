@@ -25,19 +25,19 @@ def remove(warehouse: Warehouse, shape: Shape, condition: str, values: Sequence[
     One transaction, landed first like any batch; `forget_lists` is called for once it is over. Raises LakeError,
     EngineError.
     """
-    position, table = warehouse.ledger.position(SOURCE), shape.table
-    if position is None or table.name not in warehouse.raw_tables():
+    position, table = warehouse.ledger.position(SOURCE), warehouse.raw_tables().get(shape.table.name)
+    if position is None or table is None:
         return Committed()
     landing = Landing(warehouse.lake, warehouse.parquet)
     name = f"raw/{SOURCE}/{shape.stream.name}/{position.polled_at:%Y/%m/%d/%H}/_{position.seq:012d}{_LIST}"
-    keys = tuple(column for column in table.columns if column.name == ID)
+    keys = tuple(column for column in table.columns if column.name == ID)  # no more: the table stays as it stands
     gone = warehouse.session.fetch(f"SELECT {ID} FROM {quote(table.name)} WHERE {condition}", values)
     deletions = landing.put(name, keys, gone)
     if not deletions:
         return Committed()
     landed = LandedTable(
         table=table.name,
-        columns=[(column.name, column.type, column.nullable) for column in table.columns],
+        columns=[(column.name, column.type, column.nullable) for column in keys],
         key=[ID],
         rows=0,
         deleted=name,

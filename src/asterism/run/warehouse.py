@@ -67,7 +67,12 @@ class Warehouse:
         return ledger
 
     def shape(self, landed: LandedTable) -> Table:
-        """The table that a landed object goes into: a stream's as it is declared now, others as they were landed."""
+        """The table that a landed object goes into: a stream's as it is declared now, others as they were landed.
+
+        Deletions alone ask for no column.
+        """
+        if landed.deleted is not None and landed.object is None and landed.table in self._raw:
+            return self._raw[landed.table]
         if self.streams and (landed.is_lines or landed.table in self.streams.shapes):
             return self.streams.shape(landed.table).table
         return landed.shape()

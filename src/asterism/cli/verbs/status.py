@@ -89,6 +89,9 @@ def _show_streams(result: Mapping[str, Any]) -> None:
     if result["quarantine"]:
         rows = [[q["stream"], q["count"], q["reason"]] for q in result["quarantine"]]
         show.table(["in quarantine of", "records", "reason"], rows, numeric=frozenset({1}))
+    for stream in result["streams"]:
+        if stream["error"]:
+            show.remark(f"stands still: stream {stream['stream']}: {stream['error']}")
     for view in result["views"]:
         if view["error"]:
             where = f" at {view['stopped_at']}" if view["stopped_at"] else ""
@@ -123,8 +126,9 @@ def _streams(desk: Desk) -> dict[str, list[Any]]:
     if not desk.project.takes_records:
         return {"streams": [], "views": [], "quarantine": []}
     platform, log, states = desk.project.platform, desk.wiring.log(), desk.wiring.states()
+    still = {name: str(error) for name, error in desk.writer.still().items()}
     return {
-        "streams": [asdict(each) for each in queues(platform, log, states)],
+        "streams": [{**asdict(each), "error": still.get(each.stream, "")} for each in queues(platform, log, states)],
         "views": [asdict(each) for each in views(platform, states)],
         "quarantine": [asdict(each) for each in aside(desk.warehouse)],
     }
