@@ -35,18 +35,18 @@ class Unreadable(NamedTuple):
 SetAside = Callable[[Sequence[Unreadable]], None]
 
 
-def unpack(archive: Path, folder: Path, name: str, set_aside: SetAside) -> Iterator[Path]:
+def unpack(archive: Path, folder: Path, name: str, set_aside: SetAside, *, wary: bool = False) -> Iterator[Path]:
     """The lines of a zip in parts, packed files of `folder`, without those that `set_aside` was told of.
 
-    What a member is, its first bytes say: names have been seen to lie. `name` is what errors speak of. Raises
-    SourceError for a damaged archive.
+    What a member is, its first bytes say: names have been seen to lie. `name` is what errors speak of, `wary` as in
+    `faults`. Raises SourceError for a damaged archive.
     """
     numbers = count()
     try:
         for member, stream in _members(archive, folder, numbers, _DEPTH):
             before = 0
             for lines in _chunks(stream):
-                bad = {each.line: each for each in faults(lines)}
+                bad = {each.line: each for each in faults(lines, wary=wary)}
                 if bad:
                     set_aside([Unreadable(member, before + n + 1, each.reason, each.body) for n, each in bad.items()])
                 file = folder / f"{next(numbers)}.json.zst"

@@ -14,7 +14,7 @@ from asterism.adapters.amplitude.events import EVENTS, LINES, PROPERTIES, tables
 from asterism.adapters.amplitude.export import Export, Hours
 from asterism.declare.source import Amplitude
 from asterism.declare.table import Table
-from asterism.errors import SourceError
+from asterism.errors import AgainError, LakeError, SourceError
 from asterism.ports.lake import Lake
 from asterism.ports.lines import Lines
 from asterism.ports.scratch import scratch
@@ -57,6 +57,8 @@ class AmplitudeSource:
         self._set_aside = set_aside
         self._clock = clock
         self._export = Export(declared, into, pause)
+        self._wary = False
+        """Whether lines are looked at for fields that stand twice: the last day could not be landed."""
 
     def describe(self) -> tuple[Table, ...]:
         """The two tables, which are always the same."""
@@ -113,7 +115,14 @@ class AmplitudeSource:
     @contextmanager
     def _answer(self, day: date, cursor: Cursor, *, complete: bool) -> Iterator[Answer]:
         with ExitStack() as stack:
-            yield Answer(self._clock(), self._batches(day, stack), cursor, complete=complete)
+            try:
+                yield Answer(self._clock(), self._batches(day, stack), cursor, complete=complete)
+            except LakeError as error:
+                if self._wary:
+                    raise
+                self._wary = True
+                raise AgainError(self._into, error.fact) from error
+            self._wary = False
 
     def _batches(self, day: date, stack: ExitStack) -> Iterator[Batch]:
         """Nothing is asked for before the first batch is: whoever only looks at an answer costs the service nothing."""
@@ -124,7 +133,7 @@ class AmplitudeSource:
         for hours, archive in self._export.download(Hours(day), folder):
             parts = folder / hours.name
             parts.mkdir()
-            files += unpack(archive, parts, self._into, self._set_aside)
+            files += unpack(archive, parts, self._into, self._set_aside, wary=self._wary)
             self._lake.put(f"raw/{self._into}/export/{hours.name}.zip", archive)
             archive.unlink()
         for table, query in zip(self.describe(), (EVENTS, PROPERTIES), strict=True):

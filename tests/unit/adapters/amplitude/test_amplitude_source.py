@@ -17,11 +17,15 @@ import pytest
 from unit.adapters.amplitude.service import ExportServer, event, packed, zipped
 
 from asterism.adapters.amplitude.source import AmplitudeSource
+from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.lines import DuckDBLines
+from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
-from asterism.declare.source import Amplitude
+from asterism.declare.source import Amplitude, Pull
 from asterism.errors import SourceError
 from asterism.ports.source import Dated
+from asterism.run.pull import pull
+from asterism.run.warehouse import Warehouse
 
 DAY = "2026-01-01"
 MORNING = datetime(2026, 1, 2, 3)
@@ -176,6 +180,34 @@ def test_an_event_that_comes_twice_is_there_once_as_it_was_uploaded_last(scene):
 def test_keys_that_stand_twice_in_an_object_make_one_row(scene):
     scene.server.put(DAY, 5, b'{"uuid":"a","data":{"k":1,"k":2}}\n')
     assert scene.properties() == {("data", "k"): "1"}
+
+
+def test_a_line_that_holds_a_field_twice_is_set_aside_and_the_rest_of_the_day_counts(scene, tmp_path):
+    bad = [
+        b'{"uuid":"x","city":"Ghent","city":"Bruges"}', b'{"uuid":"x","uuid":"x"}', b'{"uuid":"x", "\\u0075uid" :"y"}',
+        b'{"uuid":"x","data":{"city":"Ghent"},"city":"Ghent","ci\\u0074y":"Bruges"}',
+    ]  # fmt: skip
+    good = [
+        b'{"uuid":"a","unknown":1,"unknown":2}', b'{"uuid":"b","city":"Ghent","data":{"city":"Bruges","uuid":"b"}}',
+        b'{"uuid":"c","city":"\\u0022city\\u0022","os_name":"say \\"city\\""}',
+    ]  # fmt: skip
+    scene.server.put(DAY, 5, b"\n".join([*good[:2], *bad, *good[2:]]))
+    assert landed(scene, tmp_path) == {"a", "b", "c"}
+    assert scene.server.asked == ["20260101T00 20260101T23"] * 2
+    assert [(each.line, each.body) for each in scene.aside] == [*zip(range(3, 7), bad, strict=True)]
+    assert [each.reason for each in scene.aside] == [
+        f"it holds {name} twice" for name in ("city", "uuid", "uuid", "city")
+    ]
+
+
+def landed(scene, folder) -> set[str]:
+    """The events of a day as they are landed."""
+    warehouse = Warehouse(DuckDBEngine(), ObstoreLake((folder / "landed").as_uri()), DuckDBParquet(), ())
+    declared = Amplitude("the-key", "the-secret", None, scene.server.url)
+    pull(warehouse, Pull(declared, "amplitude", timedelta(days=1), timedelta(days=1)), scene.source)
+    found = warehouse.session.rows("SELECT uuid FROM amplitude.events")
+    warehouse.engine.close()
+    return {uuid for (uuid,) in found}
 
 
 def test_lines_that_cannot_be_read_are_set_aside_with_their_place_and_the_rest_goes_on(scene):
