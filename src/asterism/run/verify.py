@@ -16,12 +16,16 @@ from asterism.run.warehouse import Progress, Warehouse, silent
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How one table differs: rows it lacks, rows it should not have, and faults in its history."""
+    """How one table differs: rows it lacks, rows it should not have, and faults in its history.
+
+    A table whose model is `held`, with the reason, stands as it last could be made, and is not compared.
+    """
 
     table: str
     missing: int
     unexpected: int
     history: int = 0
+    held: str = ""
 
     @property
     def count(self) -> int:
@@ -39,6 +43,9 @@ def verify(warehouse: Warehouse, *, progress: Progress = silent) -> tuple[Differ
         progress("verifying", number, len(compiled.plans))
         state = states.get(plan.table.name)
         if state is None or state.refreshed_at is None:  # held from the beginning: there is nothing to compare
+            continue
+        if state.state == "held":  # nor can be computed what it should be: its text is new, or its rows break it
+            found.append(Difference(plan.table.name, 0, 0, held=state.error))
             continue
         with warehouse.session.transaction():
             tick = state.ticked_at or (clock.tick(moment, plan.unit) if plan.unit else moment)

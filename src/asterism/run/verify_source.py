@@ -10,23 +10,26 @@ from asterism.run.land import Landing, Manifest
 from asterism.run.pull import pull
 from asterism.run.session import listed, quote
 from asterism.run.verify import Difference
-from asterism.run.warehouse import Warehouse
+from asterism.run.warehouse import Progress, Warehouse, silent
 
 
-def verify_source(warehouse: Warehouse, declared: Pull, source: Source) -> tuple[Difference, ...]:
+def verify_source(
+    warehouse: Warehouse, declared: Pull, source: Source, *, progress: Progress = silent
+) -> tuple[Difference, ...]:
     """Pull, read the source whole in one snapshot, pull again, compare. One entry a table.
 
     A row that the pulls touched may have changed around the snapshot and is left out, so what is counted is a real
     difference. The source's tables are copied for as long as this runs.
     """
     name = declared.into
-    pull(warehouse, declared, source, reconcile=True)
+    pull(warehouse, declared, source, reconcile=True, progress=progress)
     first = warehouse.ledger.position(name)
     copies: list[tuple[Table, str]] = []
     session = warehouse.session
     try:
         with source.everything() as answer:
-            for batch in answer.batches:
+            for number, batch in enumerate(answer.batches):
+                progress(f"reading {name}", number, None)
                 copy = session.name()
                 copies.append((batch.table, copy))
                 session.engine.load(copy, batch.table.columns, batch.rows, temporary=True)
@@ -34,7 +37,11 @@ def verify_source(warehouse: Warehouse, declared: Pull, source: Source) -> tuple
         pull(warehouse, declared, source, reconcile=True)
         landing = Landing(warehouse.lake, warehouse.parquet)
         since = [each for each in landing.manifests(name) if first is not None and each.seq >= first.seq]
-        return tuple(_compare(warehouse, table, copy, since) for table, copy in copies)
+        found = []
+        for number, (table, copy) in enumerate(copies):
+            progress(f"comparing {name}", number, len(copies))
+            found.append(_compare(warehouse, table, copy, since))
+        return tuple(found)
     finally:
         for _, copy in copies:
             session.execute(f"DROP TABLE IF EXISTS {quote(copy)}")

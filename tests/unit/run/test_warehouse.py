@@ -264,6 +264,22 @@ def test_a_model_that_fails_on_data_is_held_and_the_rest_goes_on(bench: Bench) -
     assert bench.rows("select distinct n from bad") == [(5,)]
 
 
+def test_a_held_model_that_stands_is_told_by_verify_and_the_rest_is_compared(bench: Bench) -> None:
+    """Its new text has a column that the table lacks, and cannot be computed."""
+    broken = replace(MODELS[0], sql="select id, name, cast(name as integer) as number from s.staff")
+    bench.warehouse.models = (broken, *MODELS[1:])
+    bench.warehouse.forget()
+    ((name, reason),) = refresh(bench.warehouse).held[:1]
+    found = {each.table: each for each in verify(bench.warehouse)}
+    assert name == "dim_staff"
+    assert (found[name].held, found[name].count) == (reason, 0)
+    assert (found["share"].held, found["share"].count) == ("", 0)
+    bench.warehouse.models = MODELS
+    bench.warehouse.forget()
+    assert refresh(bench.warehouse).held == ()
+    assert {(each.held, each.count) for each in verify(bench.warehouse)} == {("", 0)}
+
+
 def test_a_postgresql_warehouse_has_primary_and_foreign_keys(bench: Bench) -> None:
     if not bench.engine.enforces_keys:
         assert bench.engine.rows("SELECT count(*) FROM duckdb_constraints()")[0][0] == 0
