@@ -119,6 +119,18 @@ def test_an_answer_holds_until_the_data_change(house: House, client: httpx.Clien
     house.until(lambda: client.get("/queries/top", headers={"If-None-Match": tag}).status_code == 200)
 
 
+def test_head_of_a_query_has_the_headers_of_its_answer_in_every_form(client: httpx.Client) -> None:
+    path = "/queries/top"
+    for form in ("json", "csv", "parquet"):
+        told, shown = (client.request(method, path, params={"format": form}) for method in ("HEAD", "GET"))
+        assert (told.status_code, told.content) == (200, b"")
+        assert {name: told.headers[name] for name in ("etag", "content-type")} == {
+            name: shown.headers[name] for name in ("etag", "content-type")
+        }
+        known = {"If-None-Match": shown.headers["etag"]}
+        assert client.head(path, params={"format": form}, headers=known).status_code == 304
+
+
 def test_a_token_needs_the_scope(house: House) -> None:
     assert httpx.get(f"{house.url}/queries/top", trust_env=False).status_code == 401
     with house.client("read") as reader:

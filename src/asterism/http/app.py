@@ -8,10 +8,11 @@ from collections.abc import Collection
 
 from asterism.http import ingest, queries, sql
 from asterism.http.asgi import App, Headers, Message, Receive, Scope, Send
+from asterism.http.head import with_head
 from asterism.http.problem import GUARDED, HttpProblem, answer
 
 _SNS = "/sns/"
-_METHODS = b"GET, POST, DELETE, OPTIONS"
+_METHODS = b"GET, HEAD, POST, DELETE, OPTIONS"
 _HEADERS = b"Authorization, Content-Type, Content-Encoding, Idempotency-Key, Last-Event-ID, If-None-Match"
 _EXPOSED = b"Retry-After, WWW-Authenticate, ETag, Link, Asterism-Truncated"
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def application(
 
         await serve(scope, receive, send_across)
 
-    return serve_across if allowed else serve
+    return with_head(serve_across if allowed else serve)
 
 
 async def nothing(scope: Scope, _receive: Receive, send: Send) -> None:

@@ -27,7 +27,7 @@ _TYPES: Mapping[str, dict[str, str]] = {
     "tinyint": _WHOLE, "smallint": _WHOLE, "integer": _WHOLE, "int": _WHOLE, "bigint": _WHOLE,
     "double": _NUMBER, "float": _NUMBER, "real": _NUMBER, "decimal": _NUMBER, "numeric": _NUMBER,
 }  # fmt: skip
-_READ_ONLY = {"Allow": "GET"}
+_READ_ONLY = {"Allow": "GET, HEAD"}
 
 
 class Queries:

@@ -102,6 +102,37 @@ def test_unknown_paths_and_methods_are_problems_too(served: Served) -> None:
         assert answer.json()["status"] == code
 
 
+@pytest.mark.parametrize(
+    ("path", "scopes"),
+    [
+        ("/health", ()), ("/ready", ()), ("/", ()), ("/console/sql", ()), ("/openapi.json", ()), ("/nothing", ()),
+        ("/queries", ("read",)), ("/queries/nothing", ("read",)), ("/queries", ("ingest:*",)), ("/queries", ()),
+        ("/views/occupancy", ("read",)), ("/views/occupancy/door-1", ("read",)), ("/views/occupancy", ()),
+        ("/quarantine", ("read",)), ("/streams/orders", ("ingest:*",)), ("/sql", ("sql",)), ("/sns/orders", ()),
+    ],
+)  # fmt: skip
+def test_head_is_answered_as_get_without_a_body(served: Served, path: str, scopes: tuple[str, ...]) -> None:
+    token = served.token(*scopes) if scopes else {}
+    shown, told = served.client.get(path, headers=token), served.client.head(path, headers=token)
+    assert told.status_code == shown.status_code
+    assert told.content == b""
+    assert {**told.headers, "date": ""} == {**shown.headers, "date": ""}
+    assert served.client.get("/health").json() == {"status": "ok"}  # over the same connection
+
+
+@pytest.mark.parametrize("path", ["/views/occupancy/changes", "/views/occupancy"])
+def test_head_of_what_never_ends_is_answered_at_once_and_leaves_nobody_waiting(served: Served, path: str) -> None:
+    headers = {**served.token("read"), "Accept": "text/event-stream"}
+    answer = served.client.head(path, headers=headers, timeout=20)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert served.client.get("/health").json() == {"status": "ok"}
+    end = time.monotonic() + 20
+    while served.server._changes._followers:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_the_quarantine_is_asked_of_run(served: Served, runs: Runs) -> None:
     admin = served.token("admin")
     assert served.client.get("/quarantine?stream=orders&limit=5", headers=admin).json() == {"items": []}
