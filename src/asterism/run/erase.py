@@ -11,8 +11,10 @@ from sqlglot import exp
 
 from asterism.declare.storing import Storing
 from asterism.declare.stream import Stream, Transform
+from asterism.declare.table import Table
 from asterism.errors import UsageError
 from asterism.plan.parse import Refused, parse
+from asterism.plan.qualify import qualify
 from asterism.plan.translate import translate
 from asterism.ports.events import Events, Place
 from asterism.ports.log import Log
@@ -65,7 +67,7 @@ class Eraser:
         What a transform made of a record goes with it, and so does the record that one was made from. Raises UsageError
         for what is no condition.
         """
-        done = self._erase(stream, _condition(stream, condition))
+        done = self._erase(stream, _condition(stream, condition, self._tables(stream)))
         if done.records:
             self._warehouse.engine.scrub()
         return done
@@ -82,6 +84,12 @@ class Eraser:
                 done.notices += found.notices
                 self._let_go(self._set_aside_before(stream, before))
         return done
+
+    def _tables(self, stream: Stream) -> dict[str, Table]:
+        """What a condition on a stream may name."""
+        there = self._warehouse.raw_tables()
+        models = {plan.table.name: plan.table for plan in self._warehouse.compiled(there.values()).plans}
+        return {stream.table: self._streams.shape(stream.table).table} | there | models
 
     def _set_aside_before(self, stream: Stream, before: datetime) -> set[str]:
         if QUARANTINE.table not in self._warehouse.raw_tables():
@@ -223,15 +231,16 @@ class Eraser:
         ]
 
 
-def _condition(stream: Stream, text: str) -> str:
-    """A condition that reads nothing but its stream's table. Raises UsageError."""
+def _condition(stream: Stream, text: str, tables: Mapping[str, Table]) -> str:
+    """A condition on the rows of a stream, which names what is there. Raises UsageError."""
     try:
         tree = parse(f"SELECT 1 FROM {quote(stream.table)} WHERE {text}")
+        refuse_reaching_out(tree, "--where")
+        if not isinstance(tree, exp.Select) or any(value for name, value in tree.args.items() if name not in _PARTS):
+            raise UsageError("--where", "it is more than a condition", "Write what would stand after WHERE.")
+        qualify(tree, tables)
     except Refused as refused:
         raise UsageError("--where", refused.fact, refused.remedy) from refused
-    refuse_reaching_out(tree, "--where")
-    if not isinstance(tree, exp.Select) or any(value for name, value in tree.args.items() if name not in _PARTS):
-        raise UsageError("--where", "it is more than a condition", "Write what would stand after WHERE.")
     return text
 
 

@@ -338,6 +338,24 @@ def test_an_erasure_takes_conditions_only(small, text):
         small.eraser.where(small.stream("persons"), text)
 
 
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("nmae = 'Ana'", r"no column nmae\n.*name"), ("name = 'Ana' and persons.x = 1", "no column persons.x"),
+        ("name in (select x from streams.raw_users)", "no column x"), ("name in (select name from nobody)", "no table"),
+    ],
+)  # fmt: skip
+def test_a_condition_that_names_no_column_is_a_mistake_of_use(small, text, fact):
+    small.send("persons", ("p", b'{"name":"Ana"}'))
+    small.work()
+    with pytest.raises(UsageError, match=fact):
+        small.eraser.where(small.stream("persons"), text)
+    found = "name = 'Bo' or \"persons\".name = 'Bo' or _id in (select _id from streams.accesses) or _extra is not null"
+    assert small.eraser.where(small.stream("persons"), found).records == {}
+    assert small.eraser.where(small.stream("raw-users"), "record->>'name' = 'Bo'").records == {}
+    assert small.rows("SELECT name FROM streams.persons") == [("Ana",)]
+
+
 def test_what_is_kept_for_a_time_goes_by_itself(small):
     small.send("raw-users", ("r1", b'{"names":["Ana"]}'))
     small.work()
