@@ -83,6 +83,8 @@ class _Describer:
         self._compiled: Compiled = warehouse.compiled(self._raw.values())
         declared: list[Model | Query] = [*project.models.values(), *project.queries.values()]
         self._reads = {each.name: self._inputs(each) for each in declared}
+        self._trees: dict[str, exp.Query | None] = {}
+        self._upstream: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._comments: dict[str, Mapping[str, str]] = {}
 
     def describe(self, name: str) -> Described:
@@ -175,31 +177,23 @@ class _Describer:
         return tuple(each for each, read in self._reads.items() if name in read)
 
     def _qualified(self, declared: Model | Query) -> exp.Query | None:
-        try:
-            tree = parse(declared.sql)
-            if isinstance(declared, Query):
-                tree = _without_parameters(declared, tree)
-            return qualify(tree, self._compiled.tables)
-        except Refused:
-            return None
-
-    def _lineage(self, declared: Model | Query) -> dict[str, tuple[str, ...]]:
-        """For each column, those of tables that its values are made from."""
-        tree = self._qualified(declared)
-        if tree is None:
-            return {}
-        found: dict[str, tuple[str, ...]] = {}
-        for name in tree.named_selects:
+        """Its SELECT, in which each column knows its table; None for one that is wrong."""
+        if declared.name not in self._trees:
             try:
-                root = lineage(name, tree, {}, scope=build_scope(tree), dialect=DIALECT)
-            except (SqlglotError, ValueError):  # a form that it does not follow
-                found[name] = ()
-                continue
-            nodes = [] if isinstance(root, dict) else root.walk()
-            leaves = (node for node in nodes if isinstance(node.expression, exp.Table))
-            names = {f"{table_name(node.expression)}.{exp.to_column(node.name).name}" for node in leaves}
-            found[name] = tuple(sorted(names))
-        return found
+                tree = parse(declared.sql)
+                if isinstance(declared, Query):
+                    tree = _without_parameters(declared, tree)
+                self._trees[declared.name] = qualify(tree, self._compiled.tables)
+            except Refused:
+                self._trees[declared.name] = None
+        return self._trees[declared.name]
+
+    def _lineage(self, declared: Model | Query) -> Mapping[str, tuple[str, ...]]:
+        """For each column, those of tables that its values are made from."""
+        if declared.name not in self._upstream:
+            tree = self._qualified(declared)
+            self._upstream[declared.name] = _lineage(tree) if tree is not None else {}
+        return self._upstream[declared.name]
 
     def _comments_of(self, name: str) -> Mapping[str, str]:
         """Comments of columns: what stands behind them in the SELECT, else what the column says that they are."""
@@ -225,6 +219,25 @@ class _Describer:
                 table, _, column = origin[0].rpartition(".")
                 if table in project.models or table in self._raw:
                     yield item.alias_or_name, self._comments_of(table).get(column, "")
+
+
+def _lineage(tree: exp.Query) -> dict[str, tuple[str, ...]]:
+    """For each column of a qualified SELECT, those of tables that its values are made from."""
+    found: dict[str, tuple[str, ...]] = {}
+    scope = build_scope(tree)
+    for name in tree.named_selects:
+        try:
+            # Without copies of the tree: with them the time grows with the square of the columns.
+            root = lineage(name, tree, {}, scope=scope, dialect=DIALECT, trim_selects=False, copy=False)
+        except (SqlglotError, ValueError):  # a form that it does not follow
+            found[name] = ()
+            continue
+        nodes = [] if isinstance(root, dict) else root.walk()
+        leaves = (node for node in nodes if isinstance(node.expression, exp.Table))
+        found[name] = tuple(
+            sorted({f"{table_name(leaf.expression)}.{exp.to_column(leaf.name).name}" for leaf in leaves})
+        )
+    return found
 
 
 def _without_parameters(query: Query, tree: exp.Query) -> exp.Query:
