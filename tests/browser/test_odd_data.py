@@ -18,6 +18,18 @@ FILES = {
 }
 
 
+ENDLESS = """('a', 1e308, 1), ('b', 'nan'::double, 2), ('c', 'inf'::double, 3), ('d', null, 4), ('e', -1e308, 2),
+    ('f', 5e307, 3)"""
+for kind, options in {
+    "bar": "y=amount", "line": "y=amount", "stacked": "y=amount series=part", "heat": "y=part value=amount",
+}.items():  # fmt: skip
+    FILES[f"queries/{kind}s.sql"] = (
+        f"-- Figures without end.\n-- chart: {kind} x=label {options}\n"
+        f"select * from (values {ENDLESS}) as t(label, amount, part) order by 1\n"
+    )
+FILES["queries/numbers.sql"] = "-- Large.\n-- chart: number value=a\nselect 1e308 as a\n"
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     root = tmp_path_factory.mktemp("odd")
@@ -40,6 +52,31 @@ def test_names_in_a_chart_are_as_the_data_have_them_and_long_ones_leave_room(see
     ticks = page.locator(".ytick text")
     expect(ticks).to_have_count(2)
     assert [ticks.nth(0).text_content(), ticks.nth(1).text_content()] == ["Ünï & <b>bold</b>", f"{LONG[:39]}…"]
+
+
+@pytest.mark.parametrize("kind", ["bar", "line", "stacked"])
+def test_figures_without_end_are_gaps_and_the_largest_have_a_scale(seen: Watched, kind: str) -> None:
+    page = seen.open(f"/console/dashboards/{kind}s", f"{kind.title()}s")
+    ticks = page.locator(".ytick text")
+    expect(ticks.first).to_have_text("\N{MINUS SIGN}1E308")
+    expect(ticks.last).to_have_text("1E308")
+    boxes = [mark.bounding_box() for mark in page.locator(".points path").all()]
+    drawn = [box for box in boxes if box and box["width"] and box["height"]]
+    plot = page.locator(".js-plot").bounding_box()
+    assert plot is not None
+    assert len({round(box["x"]) for box in drawn}) == len(drawn) == 3
+    assert all(plot["y"] <= box["y"] <= box["y"] + box["height"] <= plot["y"] + plot["height"] for box in drawn)
+
+
+def test_a_heat_map_leaves_figures_without_end_out(seen: Watched) -> None:
+    page = seen.open("/console/dashboards/heats", "Heats")
+    expect(page.locator(".annotation text")).to_have_text("amount: light -1E308, strong 1E308")
+    expect(page.locator(".ytick text")).to_have_text(["4", "3", "2", "1"])
+
+
+def test_an_immense_number_is_said_by_its_power_of_ten(seen: Watched) -> None:
+    page = seen.open("/console/dashboards/numbers", "Numbers")
+    expect(page.locator(".numbers dd")).to_have_text("1E308")
 
 
 def test_what_was_set_aside_is_shown_as_it_came(seen: Watched, odd: House) -> None:

@@ -26,11 +26,14 @@ function fill(element, classes, properties, children) {
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const broken = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const immense = new Intl.NumberFormat("en", { notation: "scientific", maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
-export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
+/** How a number is said: one of more than 21 digits by its power of ten. */
+const said = (value, usually) => (Math.abs(value) < 1e21 ? usually : immense).format(value);
+export const count = (value) => (value === null || value === undefined ? "–" : said(value, whole));
 export const compact = (value) => (value === null || value === undefined ? "–" : short.format(value));
-export const figure = (value) => broken.format(value);
+export const figure = (value) => said(value, broken);
 export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 /** A time of the server's, naive UTC or in seconds, as a Date; null where there is none. */
