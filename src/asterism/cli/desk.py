@@ -117,6 +117,7 @@ class Desk:
             models = tuple(project.models.values())
             landing = _lands(project)
             self.warehouse = _opened(replace(self.warehouse, models=models, processed=landing, _compiled=None))
+            self.__dict__.pop("writer", None)  # it has the warehouse of before
         self.project = project
 
     def source(self, pull: Pull) -> Source:
