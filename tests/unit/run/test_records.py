@@ -234,6 +234,14 @@ def test_ids_and_keys_come_from_their_fields():
     assert Shape(Stream("any", key="k", id_field="i")).admit(b'{"k":1.5}') == (None, "1.5", b'{"k":1.5}')
 
 
+def test_a_boolean_key_is_spelled_as_the_states_are_that_stand_under_it():
+    class Switch(Record):
+        is_on: bool
+
+    for stream in (Stream("switches", Switch, key="is_on"), Stream("any", key="is_on")):
+        assert [Shape(stream).admit(b'{"is_on":%b}' % each).key for each in (b"true", b"false")] == ["True", "False"]
+
+
 def test_a_record_over_several_lines_becomes_one():
     assert shape().admit(b'{\n  "name": "a\\nb"\r\n}').body == b'{"name":"a\\nb"}'
 
