@@ -38,8 +38,6 @@ _GUESS = 100
 """Bytes of an object a row, before any has been read."""
 
 
-_TWICE = "has duplicate key"
-"""What DuckDB says of an object that holds a name twice."""
 _SAMPLE = 1000
 """Lines from which a description is made."""
 _At = tuple[str, str, int]
@@ -130,7 +128,10 @@ class FilesSource:
         self._weight: float | None = None
         """Bytes of an object a line, as far as they have been read."""
         self._anew = False
-        """Whether lines are written anew before DuckDB reads them: some object holds a name twice."""
+        """Whether lines are written anew before DuckDB reads them: as they came some could not be landed.
+
+        An object may hold a name twice, which DuckDB refuses.
+        """
         self._thread: ThreadPoolExecutor | None = None
         self._next: tuple[_Position, Future[_Chunk]] | None = None
         """What is read ahead, and from where on."""
@@ -176,9 +177,9 @@ class FilesSource:
             try:
                 yield Answer(chunk.polled_at, batches, msgspec.to_builtins(following), complete, chunk.notices)
             except LakeError as error:
-                if self._anew or _TWICE not in error.fact:
+                self._anew = not self._anew
+                if not self._anew:  # it is not the lines that cannot be landed
                     raise
-                self._anew = True
                 raise AgainError(self._into, error.fact) from error
 
     @contextmanager

@@ -9,7 +9,7 @@ from asterism.adapters.duckdb.engine import DuckDBEngine
 from asterism.adapters.duckdb.parquet import DuckDBParquet
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.declare.source import Pull
-from asterism.errors import SourceError
+from asterism.errors import LakeError, SourceError
 from asterism.run.pull import pull
 from asterism.run.warehouse import Warehouse
 
@@ -137,3 +137,24 @@ def test_an_object_that_holds_a_name_twice_has_its_last_value_and_stops_no_pull(
     found = warehouse.session.rows("SELECT id, name FROM s.records ORDER BY id")
     engine.close()
     assert found == [(number, f"n{number}") for number in range(20)]
+
+
+def test_a_lake_that_takes_nothing_is_told_and_lines_stay_as_they_are(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("a.json", '{"id":1}\n')
+    declared = Pull(folder.declared, "s", every=timedelta(days=1), reconcile=timedelta(days=365))
+    landed = tmp_path / "landed"
+    (landed / "raw" / "s").mkdir(parents=True)
+    (landed / "raw" / "s" / "records").write_text("no folder")
+    warehouse = Warehouse(DuckDBEngine(), ObstoreLake(landed.as_uri()), DuckDBParquet(), ())
+    warehouse.ledger.prepare()
+    source = folder.source()
+    for _ in range(2):
+        with pytest.raises(LakeError, match="s/records"):
+            pull(warehouse, declared, source)
+        assert not source._anew
+    (landed / "raw" / "s" / "records").unlink()
+    pull(warehouse, declared, source)
+    source.close()
+    assert warehouse.session.rows("SELECT id FROM s.records") == [(1,)]
+    warehouse.engine.close()
