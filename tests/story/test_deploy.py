@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -78,7 +78,12 @@ class Site:
         self.ends_by_age = True
         self.token = self.url = ""
         self.mail = Postbox()
-        self.client = httpx.Client()
+        self._opened = ExitStack()
+        self.client = self._opened.enter_context(httpx.Client())
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._opened.close()
 
     def __call__(self, *arguments: str, **environment: str) -> Any:
         command = [ASTERISM, *arguments, "--project", self.root, "--stage", "aws", "--json"]
@@ -89,10 +94,11 @@ class Site:
         return json.loads(done.stdout) if done.stdout.startswith("{") else None
 
     def aws(self, service: str) -> Any:
-        return boto3.client(
+        client = boto3.client(
             service, endpoint_url=self.endpoint, region_name=self.region, aws_access_key_id="test",
             aws_secret_access_key="test", config=Config(read_timeout=PATIENCE),
         )  # fmt: skip
+        return self._opened.enter_context(closing(client))
 
     def state(self) -> list[str]:
         file = self.root / ".asterism" / "deploy" / "aws" / "terraform.tfstate"
@@ -112,7 +118,8 @@ class Site:
             value = named[name.removeprefix(f"{self.name}/")]
             self.aws("secretsmanager").put_secret_value(SecretId=name, SecretString=value)
         bearer = {"Authorization": f"Bearer {self.token}"}
-        self.client = httpx.Client(base_url=self.url, headers=bearer, timeout=60, trust_env=False)
+        client = httpx.Client(base_url=self.url, headers=bearer, timeout=60, trust_env=False)
+        self.client = self._opened.enter_context(client)
         self.until(lambda: self.client.get("/health").status_code == 200)  # a busy machine unpacks for half a minute
 
     def applied(self) -> Any:
@@ -324,7 +331,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, cloud: dict[str, str], 
         os.link(library, root / ".asterism" / "deploy" / "aws" / library.name)
     if name == "totesys":
         made.secrets["TOTESYS_URL"] = make_database().url
-    with postbox() as made.mail, closing(ExportServer()) as amplitude:
+    with closing(made), postbox() as made.mail, closing(ExportServer()) as amplitude:
         if name == "jupiter":
             keys = {"AMPLITUDE_KEY": "the-key", "AMPLITUDE_SECRET": "the-secret"}
             made.secrets |= {**keys, "MAIL_URL": made.mail.url}
