@@ -59,7 +59,7 @@ class Scene:
         """Run a command; answer what it printed: its errors too where it is to fail."""
         command = [str(ASTERISM), *arguments, "--project", str(self.root), "--stage", self.stage]
         given = self.environment | environment
-        done = subprocess.run(command, capture_output=True, text=True, env=given, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, env=given, check=False, timeout=300)
         assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout if code == 0 else done.stdout + done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from story.house import House
 
-GREEDY = "select repeat('x', 1000000000) from range(100)"
+GREEDY = "select repeat('x', 3000000000)"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
 
 
