@@ -60,8 +60,8 @@ def run(
     chosen = common(context, project, stage, as_json, debug)
     loaded = load(chosen.root(), chosen.stage, whole=True, vault=vault)
     patience = 0 if is_served(Path(loaded.stage.state)) else PATIENCE
-    bound_memory()
     with StageLock(loaded.stage, "run", wait=patience), Wiring(loaded.stage) as wiring:
+        bound_memory()
         served = None if no_http else (host, _port(loaded, host) if port is None else port)
         with closing(Telemetry(loaded, form(log_format), as_json=chosen.json)) as telemetry:
             Running(Desk(loaded, wiring, telemetry.tracer), telemetry, served).work()
