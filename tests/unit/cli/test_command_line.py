@@ -376,10 +376,14 @@ print(used.ru_utime + used.ru_stime)
 
 
 def test_help_comes_quickly():
-    # The promise is 400 ms on a quiet machine; processor time says the same on a busy one.
-    command = [sys.executable, "-c", MEASURE, ASTERISM, "--help"]
-    times = [float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
-    assert min(times) < 0.4
+    # The promise is 400 ms on a quiet machine; processor time says the same on a busy one. A machine that takes long
+    # to import what the command line is made with is slow: there it is compared with that.
+    def best(*command: str | Path) -> float:
+        measured = [sys.executable, "-c", MEASURE, *command]
+        return min(float(subprocess.run(measured, capture_output=True, check=True).stdout) for _ in range(5))
+
+    made_with = best(sys.executable, "-c", "import typer, rich.console, rich.table")
+    assert best(ASTERISM, "--help") < max(0.4, 2.5 * made_with)
 
 
 def test_every_verb_has_help_with_an_example_or_a_sentence(tmp_path):
