@@ -59,11 +59,10 @@ class Session:
 
         `native` says that the statement is of the engine's own dialect already.
         """
-        name = self.name()
+        name = self.own(self.name())
         text = str(statement) if native else translate(statement, self.engine.dialect)
-        self.engine.later(f"CREATE TEMPORARY TABLE {self.native(name)} AS {text}")
-        self._temporary.append(name)
-        self.analyze(name)
+        analyze = f"; ANALYZE {quote(name)}" if self.engine.dialect == "postgres" else ""
+        self.engine.later(f"CREATE TEMPORARY TABLE {self.native(name)} AS {text}{analyze}")
         return name
 
     def columns(self, table: str) -> tuple[Column, ...]:
@@ -85,7 +84,7 @@ class Session:
             self.engine.execute(f"ANALYZE {quote(name)}")
 
     def name(self) -> str:
-        """A fresh name for a temporary table, dropped at the end whoever creates it."""
+        """A fresh name for a temporary table; one that a transaction gave is free again at its end."""
         self._number += 1
         return f"_t{self._number}"
 
@@ -97,6 +96,7 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction of the engine, at whose end no temporary table is left."""
+        begun = self._number
         try:
             with self.engine.transaction():
                 self._temporary.clear()
@@ -105,6 +105,8 @@ class Session:
         except BaseException:
             self._columns.clear()  # tables that were made here are gone again
             raise
+        finally:
+            self._number = begun  # names that come again make statements that have been translated already
 
     def tidy(self) -> None:
         """Drop the temporary tables made so far, in the middle of a long transaction."""
