@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from asterism.adapters.duckdb.engine import DuckDBEngine
+from asterism.adapters.duckdb.once import OnceStream
 from asterism.adapters.duckdb.parquet import DuckDBParquet
-from asterism.adapters.duckdb.stream import RelationStream
 from asterism.adapters.obstore.lake import ObstoreLake
 from asterism.declare.model import Model
 from asterism.declare.source import Postgres, Pull
@@ -70,7 +70,7 @@ class Chunks:
             self._met(number)
             first = number * ROWS
             sql = f"SELECT n, 'number ' || n AS said FROM range({first}, {first + ROWS}) AS t (n)"
-            batch = Batch(self._table, RelationStream(self._connection.sql(sql)))
+            batch = Batch(self._table, OnceStream(self._connection.sql(sql).__arrow_c_stream__))
             at, rest = datetime(2025, 1, 1) + timedelta(minutes=number), number < CHUNKS
             following = {"chunk": number + 1} if rest else cursor
             yield Answer(at, iter((batch,) if rest else ()), following, complete=not rest)

@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
+from asterism.adapters.duckdb.once import OnceStream
 from asterism.adapters.duckdb.reader import DuckDBReader
-from asterism.adapters.duckdb.stream import RelationStream
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
@@ -128,7 +128,7 @@ class DuckDBEngine:
             relation = connection.sql(sql, params=list(parameters)) if parameters else connection.sql(sql)
         except duckdb.Error as error:
             raise _failed(self._name, error, sql) from error
-        return RelationStream(relation)
+        return OnceStream(relation.__arrow_c_stream__)
 
     def load(self, table: str, columns: Sequence[Column], data: ArrowStream, *, temporary: bool = False) -> int:
         """See `Engine.load`."""

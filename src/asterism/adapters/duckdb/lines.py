@@ -17,7 +17,7 @@ import zstandard
 
 from asterism.adapters.duckdb.frugal import FrugalStream
 from asterism.adapters.duckdb.memory import shared
-from asterism.adapters.duckdb.stream import RelationStream
+from asterism.adapters.duckdb.once import OnceStream
 from asterism.declare.table import Column
 from asterism.errors import LakeError, RecordError
 from asterism.ports.arrow import ArrowStream
@@ -64,7 +64,7 @@ class DuckDBLines:
             raise RecordError("a batch of lines", fact, "Look at the value that is named.") from error
         finally:
             Path(name).unlink(missing_ok=True)
-        return RelationStream(self._connection.sql("SELECT * FROM _lines"))
+        return OnceStream(self._connection.sql("SELECT * FROM _lines").__arrow_c_stream__)
 
     @contextmanager
     def select(self, files: Sequence[Path], columns: Sequence[Column], query: str) -> Iterator[ArrowStream]:
