@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,7 +94,7 @@ class Position:
 
     def write(self) -> dict[str, Any]:
         """The cursor: JSON values only."""
-        written: dict[str, Any] = msgspec.to_builtins(asdict(self))
+        written: dict[str, Any] = msgspec.to_builtins(self)
         return written
 
     def after(self, snapshot: Snapshot, relations: tuple[Relation, ...], *, reconciled: bool) -> Position:

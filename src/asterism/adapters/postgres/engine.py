@@ -49,6 +49,8 @@ _ALWAYS = ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off", "defa
 _READING = ("default_transaction_read_only = on", "client_connection_check_interval = '1s'")
 _ALONE = ("lock_timeout = '60s'", "client_connection_check_interval = '1s'")
 _LOCK_TIMEOUT = "55P03"
+_AT_ONCE = {"adbc.postgresql.use_copy": "false"}
+"""Without it the driver streams results by COPY."""
 
 
 class PostgresEngine:
@@ -124,7 +126,7 @@ class PostgresEngine:
         """See `Engine.execute`."""
         with self._open().cursor() as cursor:
             try:
-                cursor.execute(sql, self._bound(parameters))
+                cursor.executemany(sql, self._bound(parameters))  # execute() asks for the columns of a result before
             except AdbcError as error:
                 raise self._failed(error, sql) from error
             return int(cursor.rowcount)
@@ -139,17 +141,22 @@ class PostgresEngine:
 
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """See `Engine.ask`."""
-        with self.decoded(sql, parameters) as result:
+        with self.decoded(sql, parameters, small=True) as result:
             return result.names, result.decoder.execute(result.sql).fetchall() if result.names else []
 
     @contextmanager
-    def decoded(self, sql: str, parameters: Sequence[Any] = (), kinds: Sequence[str] = ()) -> Iterator[Decoded]:
+    def decoded(
+        self, sql: str, parameters: Sequence[Any] = (), kinds: Sequence[str] = (), *, small: bool = False
+    ) -> Iterator[Decoded]:
         """Run one statement. Its result is read once, inside the context: what fails there is told as well.
 
-        `kinds` are the types of its columns, for decimals without bounds.
+        `kinds` are the types of its columns, for decimals without bounds. A `small` result comes at once, as PostgreSQL
+        answers any SELECT: to stream it by COPY takes three round trips.
         """
         with self._open().cursor() as cursor:
             try:
+                if small:
+                    cursor.adbc_statement.set_options(**_AT_ONCE)
                 cursor.execute(sql, self._bound(parameters))
                 stream = cursor.fetch_arrow()
                 types = postgres_types(stream)
@@ -177,8 +184,7 @@ class PostgresEngine:
         """How one SELECT would be answered, in PostgreSQL's words."""
         with self._open().cursor() as cursor:
             try:
-                # Results come by COPY elsewhere, and COPY takes no EXPLAIN.
-                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                cursor.adbc_statement.set_options(**_AT_ONCE)  # COPY takes no EXPLAIN
                 cursor.execute(f"EXPLAIN {sql}", self._bound(parameters))
                 decoder = self._decoder.cursor()
                 decoder.register("_lines", cursor.fetch_arrow())

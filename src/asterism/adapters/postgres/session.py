@@ -14,7 +14,7 @@ from asterism.adapters.postgres.failures import driver_error, failure
 from asterism.adapters.postgres.values import converter
 from asterism.errors import SourceError
 
-_BEGIN = ("begin isolation level repeatable read read only", "set local lock_timeout = '30s'")
+_BEGIN = "begin isolation level repeatable read read only; set local lock_timeout = '30s'"
 _MAY_IDENTIFY = """
 select has_function_privilege('pg_control_system()', 'execute')
    and has_function_privilege('pg_control_checkpoint()', 'execute')
@@ -74,10 +74,10 @@ class Session:
             self._failed = None
 
     def execute(self, sql: str) -> None:
-        """Run one statement that answers nothing."""
+        """Run statements that answer nothing."""
         try:
             with self._connect().cursor() as cursor:
-                cursor.execute(sql)
+                cursor.executemany(sql, None)  # execute() asks for the columns of a result before
         except dbapi.Error as error:
             raise failure(self._name, self._url, error) from error
 
@@ -97,13 +97,11 @@ class Session:
         names, rows = self._ask(sql, parameters)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _ask(
-        self, sql: str, parameters: Sequence[str], *, copy: bool = True
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _ask(self, sql: str, parameters: Sequence[str] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
             with self._connect().cursor() as cursor:
-                if not copy:
-                    cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                # By COPY, as streams come, it takes three round trips, and is planned twice; nor is EXPLAIN taken.
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
                 cursor.execute(sql, parameters=self._bound(parameters) if parameters else None)
                 answer = self._values.from_arrow(cursor.fetch_arrow())
                 return list(answer.columns), answer.fetchall()
@@ -112,7 +110,7 @@ class Session:
 
     def expected(self, sql: str) -> int:
         """How many rows PostgreSQL expects of a SELECT."""
-        plan = self._ask(f"explain (format json) {sql}", (), copy=False)[1][0][0]
+        plan = self._ask(f"explain (format json) {sql}")[1][0][0]
         return int(msgspec.json.decode(plan)[0]["Plan"]["Plan Rows"])
 
     def set(self, settings: Mapping[str, str]) -> None:
@@ -124,8 +122,7 @@ class Session:
     def restart(self) -> None:
         """End the transaction, failed or not, and begin another."""
         self.execute("rollback")
-        for statement in _BEGIN:
-            self.execute(statement)
+        self.execute(_BEGIN)
 
     def stream(self, sql: str) -> Stream:
         """A result of any length, asked for when it is first read; the one before it must have been read by then."""
@@ -162,14 +159,12 @@ class Session:
         """Begin; a connection that died since the last poll is replaced once, quietly."""
         fresh = self._connection is None
         try:
-            for statement in _BEGIN:
-                self.execute(statement)
+            self.execute(_BEGIN)
         except SourceError:
             self.disconnect()
             if fresh:
                 raise
-            for statement in _BEGIN:
-                self.execute(statement)
+            self.execute(_BEGIN)
 
     def _connect(self) -> dbapi.Connection:
         if self._connection is None:
