@@ -163,8 +163,7 @@ def _unlike(session: Session, target: Target, these: str, those: str) -> str:
             same.append(f"{one} IS NOT DISTINCT FROM {other}")
     condition = " AND ".join(same)
     return session.keep(
-        f"SELECT {listed(target.columns, 'a')} FROM {quote(these)} AS a "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {quote(those)} AS b WHERE {condition})"
+        f"SELECT {listed(target.columns, 'a')} FROM {quote(these)} AS a ANTI JOIN {quote(those)} AS b ON {condition}"
     )
 
 

@@ -60,7 +60,7 @@ def commit(warehouse: Warehouse, manifest: Manifest, position: Position) -> Comm
             raise LockedError(
                 manifest.source, "another process has pulled it meanwhile", "Run one Asterism at a time on a stage."
             )
-        return replay(warehouse, manifest, position, held)
+        return replay(warehouse, manifest, current, position, held)
 
     return holding(warehouse, manifest.source, work)
 
@@ -87,8 +87,10 @@ def holding(warehouse: Warehouse, subject: str, work: Callable[[dict[str, str]],
             return replace(done, seconds=perf_counter() - started)
 
 
-def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: dict[str, str]) -> Committed:
-    """The same inside the caller's transaction, for `rebuild` too."""
+def replay(
+    warehouse: Warehouse, manifest: Manifest, before: Position | None, position: Position, held: dict[str, str]
+) -> Committed:
+    """The same inside the caller's transaction, for `rebuild` too; `before` is where the cursor stands there."""
     changes: dict[str, Delta] = {}
     totals: set[str] = set()
     removed = added = 0
@@ -96,7 +98,6 @@ def replay(warehouse: Warehouse, manifest: Manifest, position: Position, held: d
     shapes = [warehouse.shape(landed) for landed in manifest.tables]
     created, reshaped = _stand(warehouse, manifest.source, shapes)
     totals |= created | reshaped
-    before = warehouse.ledger.position(manifest.source)
     warehouse.ledger.move(manifest.source, position)  # before the models: they wait for a source that is being loaded
     noted: list[tuple[Any, ...]] = []
     stood: set[str] = set()
@@ -151,8 +152,8 @@ def finish(warehouse: Warehouse, work: Refresh, done: Committed) -> Committed:
     noted = warehouse.ledger.end_refresh(seq, work.moment)
     if warehouse.processed:
         _process(warehouse, work, noted)
-    stuck = warehouse.ledger.held()
-    stuck += tuple((name, reason) for name, (_, reason) in warehouse.unplanned(work.compiled).items())
+    unplanned = ((name, reason) for name, (_, reason) in warehouse.unplanned(work.compiled).items())
+    stuck = (*work.stuck, *unplanned)
     return Committed(tuple(work.report), stuck, done.removed, done.added, (*done.notices, *work.notices), work.moment)
 
 

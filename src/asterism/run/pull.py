@@ -65,9 +65,11 @@ def pull(
             if step.complete:
                 break
             progress(f"loading {declared.into}", rows, ahead.total)
-    step = replace(step, held=step.held or warehouse.ledger.held())  # as long as it lasts, though nothing was found
+    held = step.held if step.run else warehouse.ledger.held()  # as long as it lasts, though nothing was found
     seconds = perf_counter() - started
-    return replace(step, rows=rows, deletions=deletions, removed=removed, added=added, notices=notices, seconds=seconds)
+    return replace(
+        step, held=held, rows=rows, deletions=deletions, removed=removed, added=added, notices=notices, seconds=seconds
+    )
 
 
 def pull_step(

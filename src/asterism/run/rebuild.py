@@ -33,14 +33,13 @@ def rebuild(warehouse: Warehouse, sources: tuple[str, ...], *, progress: Progres
     def work(held: dict[str, str]) -> Committed:
         empty(warehouse)
         done = Committed()
+        reached: dict[str, Position] = {}
         for number, manifest in enumerate(manifests):
             progress("rebuilding", number, len(manifests))
-            if warehouse.ledger.position(manifest.source) is None:
-                warehouse.ledger.move(
-                    manifest.source, Position(0, {}, loading=True, polled_at=manifest.polled_at, reconciled_at=None)
-                )
-            position = Position(manifest.seq + 1, manifest.cursor, not manifest.complete, manifest.polled_at, None)
-            done = replay(warehouse, manifest, position, held)
+            source, polled_at = manifest.source, manifest.polled_at
+            before = reached.get(source) or Position(0, {}, loading=True, polled_at=polled_at, reconciled_at=None)
+            reached[source] = Position(manifest.seq + 1, manifest.cursor, not manifest.complete, polled_at, None)
+            done = replay(warehouse, manifest, before, reached[source], held)
             warehouse.session.tidy()
         progress("rebuilding", len(manifests), len(manifests))
         return done
@@ -83,7 +82,7 @@ def refresh(
         step = Refresh(session, ledger, compiled, begun, held=held, dated=warehouse.dated, tracer=tracer)
         step.run(only, full=full, again=again)
         if not step.report and not held:
-            return Committed(held=ledger.held())
+            return Committed(held=step.stuck)
         return finish(warehouse, step, Committed())
 
     with warehouse.tracer.span("models", "models"):

@@ -72,12 +72,19 @@ class Refresh:
     """Tables all of whose rows are to be checked, not only those of their change sets."""
     stood: set[str] = field(default_factory=set)
     """Tables that were made for this refresh, and are still empty."""
+    states: dict[str, ModelState] = field(default_factory=dict)
+    """What the ledger says of the models, once they have been refreshed."""
     tracer: Tracer = SILENT
 
     @cached_property
     def tables(self) -> Tables:
         """The stored tables."""
         return Tables(self.session, self.compiled.plans)
+
+    @property
+    def stuck(self) -> tuple[tuple[str, str], ...]:
+        """The models that are held now, by name, with the reason."""
+        return tuple(sorted((name, each.error) for name, each in self.states.items() if each.state == "held"))
 
     def stand(self) -> set[str]:
         """Make the tables of models that have none yet, for engines that make tables apart; answer their names."""
@@ -109,7 +116,7 @@ class Refresh:
 
     def run(self, only: Iterable[str] = (), *, full: bool = False, again: bool = False) -> None:
         """Refresh what its inputs, its own text or the clock call for; `again`: held models too. Raises Broken."""
-        states = self.ledger.models()
+        states = self.states = self.ledger.models()
         chosen = set(only)
         behind = self._unloaded(states)
         for plan in self.compiled.plans:
@@ -130,7 +137,8 @@ class Refresh:
                 self._one(plan, state, total=total)
         self._check(behind)
         self.ledger.note_models(self.noted)
-        self._retire(states)
+        states |= self.noted
+        self._retire()
         if self.session.engine.enforces_keys and self.report:
             self._enforce()
 
@@ -306,12 +314,13 @@ class Refresh:
         self.noted[plan.table.name] = ModelState(plan.fingerprint, "held", error, since, refreshed, None)
         self.report.append(Refreshed(plan.table.name, 0, 0, 0.0, "held"))
 
-    def _retire(self, states: Mapping[str, ModelState]) -> None:
+    def _retire(self) -> None:
         """Drop hidden tables that nothing needs, and forget models whose files are gone; their tables stay."""
         if self.compiled.problems:
             return
         standing = {plan.table.name for plan in self.compiled.plans}
-        for name in states.keys() - standing:
+        for name in self.states.keys() - standing:
+            del self.states[name]
             if name.startswith("_asterism."):
                 self.tables.drop(name)
             self.ledger.forget_model(name)
