@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from asterism.adapters.duckdb.stream import RelationStream
+from asterism.adapters.duckdb.once import OnceStream
 from asterism.declare.source import Postgres, Pull
 from asterism.declare.table import Column, Table
 from asterism.ports.source import Answer, Batch, Cursor
@@ -40,7 +40,8 @@ class Feed:
         given, whole = self._given, self._whole
         self._given, self._whole = {}, True
         self._polls += 1
-        batches = (Batch(_table(name), RelationStream(self._connection.sql(sql))) for name, sql in given.items())
+        asked = {name: self._connection.sql(sql) for name, sql in given.items()}
+        batches = (Batch(_table(name), OnceStream(rows.__arrow_c_stream__)) for name, rows in asked.items())
         yield Answer(datetime(2025, 1, 1) + timedelta(seconds=self._polls), batches, {"polls": self._polls}, whole)
 
     def everything(self) -> AbstractContextManager[Answer]:
