@@ -29,7 +29,7 @@ class Standby:
     def catch_up(self) -> None:
         """Wait until everything that is committed on the primary shows here."""
         ((goal,),) = self._primary.rows("select pg_current_wal_lsn()")
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not self._own.rows(f"select pg_last_wal_replay_lsn() >= '{goal}'")[0][0]:
             assert time.monotonic() < until, "the standby does not catch up"
             time.sleep(0.02)

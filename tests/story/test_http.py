@@ -77,7 +77,7 @@ def post(process: HttpProcess, path: str, token: str = "", **how: object) -> htt
 
 
 def wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not until():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -308,7 +308,7 @@ def test_a_revoked_token_opens_nothing_within_a_second(served: Served) -> None:
     text, token = served.tokens.create(("ingest:*",))
     assert post(served, json.dumps(GOOD), "accesses", authorization=f"Bearer {text}").status_code == 202
     served.tokens.revoke(token.id)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while post(served, json.dumps(GOOD), "accesses", authorization=f"Bearer {text}").status_code != 401:
         assert time.monotonic() < until
 

@@ -56,7 +56,7 @@ def test_readiness_says_why_it_is_not(served: Served) -> None:
 
 def test_readiness_follows_the_log_and_run(served: Served, runs: Runs) -> None:
     def until(code: int) -> str:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while (answer := served.client.get("/ready")).status_code != code:
             assert time.monotonic() < end
             time.sleep(0.02)

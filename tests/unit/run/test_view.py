@@ -92,7 +92,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
