@@ -24,7 +24,8 @@ from asterism.run.session import Session, quote
 from asterism.run.tables import Tables, foreign_key, own_columns
 from asterism.run.trace import SILENT
 
-_LOAD = "waits for the initial load of "
+LOAD = "waits for the initial load of "
+"""What a model is held for that reads a source of which a part is there only. Nothing is wrong: it ends by itself."""
 
 
 class Broken(Exception):
@@ -305,7 +306,7 @@ class Refresh:
         return self.session.engine.dialect
 
     def _hold(self, plan: Plan, state: ModelState | None, error: str) -> None:
-        if state is None and error.startswith(_LOAD):
+        if state is None and error.startswith(LOAD):
             return  # nothing is wrong with it: it is built when the load ends
         if state is not None and (state.state, state.error, state.fingerprint) == ("held", error, plan.fingerprint):
             return
@@ -336,7 +337,7 @@ def awaited(compiled: Compiled, states: Mapping[str, ModelState], loading: Abstr
         if _is_new(plan, states.get(plan.table.name)):
             for table in sorted(plan.inputs):
                 source = table.rpartition(".")[0]
-                reason = found.get(table) or (_LOAD + source if source in loading else None)
+                reason = found.get(table) or (LOAD + source if source in loading else None)
                 if reason:
                     found[plan.table.name] = reason
     return found

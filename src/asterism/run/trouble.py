@@ -14,6 +14,7 @@ from asterism.plan.qualify import sources
 from asterism.run.incidents import Incident
 from asterism.run.ledger import ModelState
 from asterism.run.quarantine import STREAM
+from asterism.run.refresh import LOAD
 from asterism.run.session import quote
 from asterism.run.warehouse import Warehouse
 
@@ -22,9 +23,9 @@ RECENT = timedelta(minutes=10)
 
 
 def held(states: Mapping[str, ModelState], at: datetime) -> Iterator[Incident]:
-    """The models that are held at their last good state."""
+    """The models that are held at their last good state because something is wrong."""
     for name, state in sorted(states.items()):
-        if state.state == "held":
+        if state.state == "held" and not state.error.startswith(LOAD):
             remedy = "Correct the model or what feeds it; it is refreshed by itself then. `asterism status` shows more."
             yield Incident("step", f"model {name}", state.error, remedy, state.since or at, state.refreshed_at)
 

@@ -27,6 +27,7 @@ from asterism.run.land import Landing
 from asterism.run.pull import pull, pull_step
 from asterism.run.rebuild import rebuild, refresh
 from asterism.run.status import status
+from asterism.run.trouble import held
 from asterism.run.verify import verify
 from asterism.run.warehouse import Warehouse
 
@@ -222,6 +223,7 @@ def test_a_model_that_is_made_to_read_a_source_that_is_being_loaded_stays_as_it_
             assert refresh(warehouse).held == (("apart", "waits for the initial load of s"),)
             assert warehouse.session.rows("SELECT count(*) FROM apart") == [(CHUNKS * ROWS,)]
         assert len(warehouse.ledger.refreshes(0, 100)) == 2, "it is not noted again that nothing happened"
+        assert [*held(warehouse.ledger.models(), datetime(2025, 1, 1))] == [], "nothing is wrong, and nobody is told"
         assert pull(warehouse, PULL, source).held == ()
     assert _states(warehouse) == {"apart": ("current", "")}
     assert not any(each.count for each in verify(warehouse))
