@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from story.house import PATIENCE, House
 
@@ -28,8 +29,6 @@ platform.stream("visits", Visit, public=True)
 SETTINGS = '[dev]\nwarehouse = "duckdb:///.asterism/dev/w.duckdb"\nlake = ".asterism/dev/lake"\ndisk_limit = 100\n'
 SALES = "select number, amount from sales order by number"
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> House:
@@ -39,8 +38,6 @@ def shop(tmp_path: Path) -> House:
 
 
 def push(house: House, stream: str, record: dict[str, object]) -> None:
-    import httpx
-
     answer = httpx.post(f"{house.url}/streams/{stream}", json=record, trust_env=False, timeout=PATIENCE)
     assert answer.status_code == 202, answer.text
 

@@ -14,7 +14,7 @@ from adbc_driver_postgresql import dbapi
 from asterism.adapters.postgres.arrowschema import postgres_types
 from asterism.adapters.postgres.failures import driver_error, engine_failure
 from asterism.adapters.postgres.reader import Decoded, PostgresReader
-from asterism.adapters.postgres.values import converter
+from asterism.adapters.postgres.values import AT_ONCE, converter
 from asterism.declare.table import Column
 from asterism.errors import EngineError, LockedError
 from asterism.ports.arrow import ArrowStream
@@ -49,8 +49,6 @@ _ALWAYS = ("TimeZone = 'UTC'", "client_min_messages = error", "jit = off", "defa
 _READING = ("default_transaction_read_only = on", "client_connection_check_interval = '1s'")
 _ALONE = ("lock_timeout = '60s'", "client_connection_check_interval = '1s'")
 _LOCK_TIMEOUT = "55P03"
-_AT_ONCE = {"adbc.postgresql.use_copy": "false"}
-"""Without it the driver streams results by COPY."""
 
 
 class PostgresEngine:
@@ -156,7 +154,7 @@ class PostgresEngine:
         with self._open().cursor() as cursor:
             try:
                 if small:
-                    cursor.adbc_statement.set_options(**_AT_ONCE)
+                    cursor.adbc_statement.set_options(**AT_ONCE)
                 cursor.execute(sql, self._bound(parameters))
                 stream = cursor.fetch_arrow()
                 types = postgres_types(stream)
@@ -184,7 +182,7 @@ class PostgresEngine:
         """How one SELECT would be answered, in PostgreSQL's words."""
         with self._open().cursor() as cursor:
             try:
-                cursor.adbc_statement.set_options(**_AT_ONCE)  # COPY takes no EXPLAIN
+                cursor.adbc_statement.set_options(**AT_ONCE)  # COPY takes no EXPLAIN
                 cursor.execute(f"EXPLAIN {sql}", self._bound(parameters))
                 decoder = self._decoder.cursor()
                 decoder.register("_lines", cursor.fetch_arrow())

@@ -11,7 +11,7 @@ import msgspec
 from adbc_driver_postgresql import dbapi
 
 from asterism.adapters.postgres.failures import driver_error, failure
-from asterism.adapters.postgres.values import converter
+from asterism.adapters.postgres.values import AT_ONCE, converter
 from asterism.errors import SourceError
 
 _BEGIN = "begin isolation level repeatable read read only; set local lock_timeout = '30s'"
@@ -101,7 +101,7 @@ class Session:
         try:
             with self._connect().cursor() as cursor:
                 # By COPY, as streams come, it takes three round trips, and is planned twice; nor is EXPLAIN taken.
-                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                cursor.adbc_statement.set_options(**AT_ONCE)
                 cursor.execute(sql, parameters=self._bound(parameters) if parameters else None)
                 answer = self._values.from_arrow(cursor.fetch_arrow())
                 return list(answer.columns), answer.fetchall()

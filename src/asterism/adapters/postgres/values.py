@@ -7,6 +7,9 @@ import functools
 
 import duckdb
 
+AT_ONCE = {"adbc.postgresql.use_copy": "false"}
+"""Options of a driver's statement whose few values come at once: it streams by COPY, in three round trips, without."""
+
 
 def converter() -> duckdb.DuckDBPyConnection:
     """A connection of its own to one that all in this process share: to make one takes longer than most of its work."""
